@@ -1,0 +1,259 @@
+// What the load tools share: command line, connections, an incremental HTTP/1.1 response reader.
+// A load tool must cost less than the server it measures, so nothing here allocates per read.
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace load {
+
+[[noreturn]] inline void die(std::string_view what, int error = 0) {
+  std::fprintf(stderr, "%s: %.*s%s%s\n", program_invocation_short_name,
+               static_cast<int>(what.size()), what.data(), error ? ": " : "",
+               error ? std::strerror(error) : "");
+  std::exit(1);
+}
+
+inline std::int64_t now_ns() {
+  timespec t;
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1'000'000'000LL + t.tv_nsec;
+}
+
+/// `--name value` pairs. Every option that is read is known; `finish` rejects the rest.
+class Arguments {
+ public:
+  Arguments(int argc, char** argv) {
+    for (int i = 1; i < argc; i += 2) {
+      if (std::strncmp(argv[i], "--", 2) != 0 || i + 1 == argc) die("options are --name value");
+      values_[argv[i] + 2] = argv[i + 1];
+    }
+  }
+  std::string text(const std::string& name, std::string fallback) {
+    auto found = values_.find(name);
+    if (found == values_.end()) return fallback;
+    fallback = found->second;
+    values_.erase(found);
+    return fallback;
+  }
+  std::string text(const std::string& name) {
+    if (!values_.contains(name)) die("missing --" + name);
+    return text(name, "");
+  }
+  std::int64_t number(const std::string& name, std::int64_t fallback) {
+    const std::string value = text(name, std::to_string(fallback));
+    char* end;
+    const std::int64_t number = std::strtoll(value.c_str(), &end, 10);
+    if (*end != '\0' || number < 0) die("--" + name + " is not a number: " + value);
+    return number;
+  }
+  void finish() const {
+    if (!values_.empty()) die("unknown option --" + values_.begin()->first);
+  }
+
+ private:
+  std::map<std::string, std::string> values_;
+};
+
+inline void raise_fd_limit() {
+  rlimit limit;
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+inline sockaddr_in parse_address(const std::string& text) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos ||
+      ::inet_pton(AF_INET, text.substr(0, colon).c_str(), &address.sin_addr) != 1) {
+    die("--address must be IPV4:PORT, not " + text);
+  }
+  address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(text.c_str() + colon + 1)));
+  return address;
+}
+
+/// Connects (blocking). To a loopback address, connections come from 127.0.0.1 to 127.0.0.8 in
+/// turn, so that tens of thousands do not run out of ports.
+inline int connect_to(const sockaddr_in& server, int index) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) die("socket", errno);
+  const int one = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if ((ntohl(server.sin_addr.s_addr) >> 24) == 127) {
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + static_cast<std::uint32_t>(index % 8));
+    ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) < 0) die("bind", errno);
+  }
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&server), sizeof server) < 0) {
+    die("connect", errno);
+  }
+  return fd;
+}
+
+inline void send_request(int fd, std::string_view method, std::string_view path) {
+  std::string request(method);
+  request.append(" ").append(path).append(" HTTP/1.1\r\nHost: bench\r\n");
+  if (method == "POST") request += "Content-Length: 0\r\n";
+  request += "\r\n";
+  if (::send(fd, request.data(), request.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(request.size())) {
+    die("send", errno);
+  }
+}
+
+/// Waits until the runner writes a line to standard input (or closes it).
+inline void wait_for_line() {
+  for (int c = std::getchar(); c != '\n' && c != EOF;)
+    c = std::getchar();
+}
+
+/// One HTTP/1.1 response, fed with whatever a read gave. kBody -> kDone only at a proper end: the
+/// final chunk, or the declared length. Responses without either are broken: their end cannot be
+/// told from a failure.
+class Response {
+ public:
+  enum class State : std::uint8_t { kHead, kBody, kDone, kBroken };
+
+  State state() const { return state_; }
+  int status() const { return status_; }
+  bool chunked() const { return chunked_; }
+  std::uint64_t body_bytes() const { return body_bytes_; }
+  /// Of a body with a declared length; of a chunked one, what is left of the chunk.
+  std::uint64_t bytes_left() const { return left_; }
+
+  /// Ready for the next response on the same connection.
+  void restart() { *this = Response(); }
+
+  /// For bytes of a body with declared length that the caller took from the socket itself.
+  void skip_body(std::uint64_t count) {
+    left_ -= count;
+    body_bytes_ += count;
+    if (left_ == 0) state_ = State::kDone;
+  }
+
+  /// Calls sink(data, size) for every stretch of the body. Gives the new state. Bytes after the end
+  /// of the response make it broken: nobody asked for them.
+  template <class Sink>
+  State feed(const char* data, std::size_t size, Sink&& sink) {
+    const char* const end = data + size;
+    while (data != end && state_ != State::kBroken) {
+      if (state_ == State::kDone) {
+        state_ = State::kBroken;
+      } else if (state_ == State::kHead || line_expected_) {
+        take_line_byte(*data++);
+      } else {
+        const auto count = std::min<std::uint64_t>(left_, static_cast<std::uint64_t>(end - data));
+        sink(data, static_cast<std::size_t>(count));
+        data += count;
+        body_bytes_ += count;
+        left_ -= count;
+        if (left_ == 0) {
+          if (chunked_)
+            line_expected_ = true;
+          else
+            state_ = State::kDone;
+        }
+      }
+    }
+    return state_;
+  }
+
+ private:
+  // Lines: the head's, and in a chunked body the chunk heads, the empty line after each chunk,
+  // trailers.
+  void take_line_byte(char c) {
+    if (c != '\n') {
+      if (line_size_ < sizeof line_) line_[line_size_++] = c;
+      return;
+    }
+    std::size_t size = line_size_;
+    if (size > 0 && line_[size - 1] == '\r') --size;
+    line_size_ = 0;
+    const std::string_view line(line_, size);
+    if (state_ == State::kHead)
+      take_head_line(line);
+    else
+      take_framing_line(line);
+  }
+
+  void take_head_line(std::string_view line) {
+    if (status_ == 0) {
+      if (!line.starts_with("HTTP/1.1 ") || line.size() < 12) return void(state_ = State::kBroken);
+      status_ = std::atoi(std::string(line.substr(9, 3)).c_str());
+    } else if (value_of(line, "transfer-encoding:") == "chunked") {
+      chunked_ = true;
+    } else if (const auto length = value_of(line, "content-length:"); !length.empty()) {
+      left_ = std::strtoull(std::string(length).c_str(), nullptr, 10);
+      length_known_ = true;
+    } else if (line.empty()) {
+      if (!chunked_ && !length_known_) return void(state_ = State::kBroken);
+      line_expected_ = chunked_;
+      state_ = !chunked_ && left_ == 0 ? State::kDone : State::kBody;
+    }
+  }
+
+  void take_framing_line(std::string_view line) {
+    if (after_last_chunk_) {
+      if (line.empty()) state_ = State::kDone;
+    } else if (line.empty()) {
+      if (chunk_begins_) state_ = State::kBroken;
+      chunk_begins_ = true;
+    } else {
+      char* end;
+      const std::string text(line);
+      left_ = std::strtoull(text.c_str(), &end, 16);
+      if (!chunk_begins_ || end == text.c_str()) return void(state_ = State::kBroken);
+      chunk_begins_ = false;
+      after_last_chunk_ = left_ == 0;
+      line_expected_ = left_ == 0;
+    }
+  }
+
+  static std::string_view value_of(std::string_view line, std::string_view lower_name) {
+    if (line.size() < lower_name.size() ||
+        !std::equal(lower_name.begin(), lower_name.end(), line.begin(), [](char a, char b) {
+          return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b);
+        })) {
+      return {};
+    }
+    line.remove_prefix(lower_name.size());
+    while (!line.empty() && line.front() == ' ')
+      line.remove_prefix(1);
+    return line;
+  }
+
+  State state_ = State::kHead;
+  bool chunked_ = false;
+  bool length_known_ = false;
+  bool line_expected_ = false;     // of a chunked body
+  bool chunk_begins_ = true;       // the next line must be a chunk head
+  bool after_last_chunk_ = false;  // trailers follow
+  int status_ = 0;
+  std::uint64_t left_ = 0;
+  std::uint64_t body_bytes_ = 0;
+  std::size_t line_size_ = 0;
+  char line_[96];  // longer lines are cut: none that matters is
+};
+
+}  // namespace load

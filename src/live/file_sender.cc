@@ -1,0 +1,164 @@
+// FileSender: one LiveFile on its way into one socket. The state behind send_file() and async_send_file();
+// they wait (each in its own way), it sends.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/error.hpp>
+#include <limits>
+#include <utility>
+
+#include <midstream/reader.h>
+#include <midstream/send_file.h>
+
+#include "base/framed_output.h"
+#include "base/socket_io.h"
+
+namespace midstream::detail {
+namespace {
+
+constexpr std::size_t kTurnBytes = 1 << 20;        // per turn on a shared executor
+constexpr std::size_t kCopyBytesMax = 16 * 1024;   // chunks up to this leave in one call, from memory
+
+}  // namespace
+
+class FileSender {
+ public:
+  FileSender(int socket, std::shared_ptr<LiveFile> file, SendFileOptions options)
+      : socket_(socket), file_(std::move(file)), options_(std::move(options)), offset_(options_.offset) {
+    output_.put_head(options_.head);
+    output_.set_framing(options_.framing == Framing::kChunked ? FramedOutput::Framing::kChunked
+                                                              : FramedOutput::Framing::kRaw);
+    if (options_.count) {
+      constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+      end_ = *options_.count > kMax - offset_ ? kMax : offset_ + *options_.count;
+    }
+    if (const auto declared = file_->declared_size()) {
+      end_ = std::min(end_.value_or(*declared), std::max(*declared, offset_));
+    }
+  }
+
+  SendNeed advance() noexcept {
+    ++waits_;
+    if (error_) return finish();
+    std::size_t turn_left = kTurnBytes;
+    std::array<std::byte, kCopyBytesMax> copy;  // needed only until the flush after it
+    for (;;) {
+      const bool piece_put = put_next_piece(copy);
+      const std::uint64_t before = output_.body_bytes();
+      const auto status = output_.flush(socket_, turn_left, piece_put && more_is_ready());
+      turn_left -= std::min<std::size_t>(turn_left, output_.body_bytes() - before);
+      switch (status) {
+        case FramedOutput::Status::kFlushed: break;
+        case FramedOutput::Status::kSocketFull: return SendNeed::kWritable;
+        case FramedOutput::Status::kTurnOver: return SendNeed::kTurn;
+        case FramedOutput::Status::kFileEnded: error_ = Errc::kTruncated; return finish();
+        case FramedOutput::Status::kFailed: error_ = output_.error(); return finish();
+      }
+      if (ended_) return finish();
+      if (source_error_) {
+        error_ = source_error_;
+        return finish();
+      }
+      if (!more_is_ready()) return SendNeed::kGrowth;
+      if (turn_left == 0) return SendNeed::kTurn;
+    }
+  }
+
+  void report_wait(const error_code& error) noexcept {
+    if (error && !error_) {
+      // A failed file shows in put_next_piece(); here only what ended the wait itself counts.
+      if (error == boost::asio::error::operation_aborted || side_of(error) != Side::kFile) error_ = error;
+    }
+  }
+
+  [[nodiscard]] LiveFile& file() noexcept { return *file_; }
+  [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
+  [[nodiscard]] std::uint64_t sent() const noexcept { return output_.body_bytes(); }
+  [[nodiscard]] std::uint64_t waits() const noexcept { return waits_; }
+  [[nodiscard]] const error_code& error() const noexcept { return error_; }
+  [[nodiscard]] const SendFileOptions& options() const noexcept { return options_; }
+
+ private:
+  [[nodiscard]] bool more_is_ready() const noexcept {
+    const LiveFile::View view = file_->view();
+    return view.state != LiveFile::State::kGrowing || view.watermark > offset_ || reached_end();
+  }
+  [[nodiscard]] bool reached_end() const noexcept { return end_ && offset_ >= *end_; }
+
+  // True when a piece (or the end) was put. Only when nothing is on its way.
+  bool put_next_piece(std::span<std::byte> copy) {
+    if (ended_ || !output_.between_pieces()) return false;
+    const LiveFile::View view = file_->view();
+    const std::uint64_t limit = std::min(view.watermark, end_.value_or(view.watermark));
+    if (limit > offset_) {
+      put_range(std::min<std::uint64_t>(limit - offset_, kTurnBytes), copy);
+      return true;
+    }
+    const bool promised_more = options_.count && !reached_end();
+    if (reached_end() || (view.state == LiveFile::State::kSealed && !promised_more)) {
+      output_.put_end();
+      ended_ = true;
+      return true;
+    }
+    if (view.state == LiveFile::State::kFailed) source_error_ = file_->failure();
+    if (view.state == LiveFile::State::kSealed) source_error_ = Errc::kIncomplete;
+    return false;
+  }
+
+  void put_range(std::uint64_t count, std::span<std::byte> copy) {
+    const FileRange range{file_->fd(), offset_, count};
+    offset_ += count;
+    if (options_.framing == Framing::kChunked && count <= copy.size()) {
+      const auto out = copy.first(static_cast<std::size_t>(count));
+      const auto read = read_published(*file_, range.offset, out);
+      if (read && *read == count) {
+        output_.put_file(range, {reinterpret_cast<const char*>(out.data()), *read});
+        return;
+      }
+    }
+    output_.put_file(range);
+  }
+
+  // The last step: where nothing but the end of the connection would tell, a failure must not look like an end.
+  SendNeed finish() noexcept {
+    const bool end_is_told = options_.framing == Framing::kChunked || end_;
+    if (!error_ || end_is_told || side_of(error_) == Side::kClient) return SendNeed::kNothing;
+    if (source_error_ && !waiting_for_reset_) {
+      waiting_for_reset_ = true;  // first everything written so far leaves this machine
+      writable_when_all_sent(socket_);
+      return SendNeed::kWritable;
+    }
+    reset_on_close(socket_);
+    return SendNeed::kNothing;
+  }
+
+  int socket_;
+  std::shared_ptr<LiveFile> file_;
+  SendFileOptions options_;
+  std::uint64_t offset_;              // the next byte to put
+  std::optional<std::uint64_t> end_;  // absent: wherever the file ends
+  FramedOutput output_;
+  error_code error_;
+  error_code source_error_;
+  std::uint64_t waits_ = 0;
+  bool ended_ = false;
+  bool waiting_for_reset_ = false;
+};
+
+std::shared_ptr<FileSender> make_file_sender(int socket, std::shared_ptr<LiveFile> file,
+                                             SendFileOptions options) {
+  return std::make_shared<FileSender>(socket, std::move(file), std::move(options));
+}
+SendNeed advance(FileSender& sender) noexcept { return sender.advance(); }
+void report_wait(FileSender& sender, const error_code& error) noexcept { sender.report_wait(error); }
+std::uint64_t waits_of(const FileSender& sender) noexcept { return sender.waits(); }
+LiveFile& file_of(FileSender& sender) noexcept { return sender.file(); }
+std::uint64_t offset_of(const FileSender& sender) noexcept { return sender.offset(); }
+std::uint64_t sent_by(const FileSender& sender) noexcept { return sender.sent(); }
+error_code error_of(const FileSender& sender) noexcept { return sender.error(); }
+std::optional<std::chrono::milliseconds> stall_timeout_of(const FileSender& sender) noexcept {
+  return sender.options().stall_timeout;
+}
+
+}  // namespace midstream::detail

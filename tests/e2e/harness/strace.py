@@ -1,0 +1,84 @@
+"""Watches the system calls of a running server."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from harness.limits import limit, wait_until
+
+_WHOLE = re.compile(r"^\d+ +(?P<name>\w+)\((?P<args>.*)\) += (?P<result>-?\d+)")
+
+
+class Call:
+    def __init__(self, name, arguments, result):
+        self.name = name
+        self.arguments = arguments
+        self.result = result
+
+    @property
+    def fd(self):
+        """The first argument: the descriptor that is written to."""
+        return int(re.match(r"\d+", self.arguments)[0])
+
+    def __repr__(self):
+        return f"{self.name}({self.arguments[:160]}) = {self.result}"
+
+
+class Strace:
+    """`with Strace(pid, ["sendfile"], directory) as trace: ...`, then `trace.calls`."""
+
+    def __init__(self, pid, names, directory, string_size=64):
+        if not shutil.which("strace"):
+            pytest.skip("strace is not installed")
+        self._pid = pid
+        self._output = os.path.join(os.fspath(directory), f"strace-{pid}-{'-'.join(names)}"[:80])
+        self._command = ["strace", "-f", "-s", str(string_size), "-e", f"trace={','.join(names)}",
+                         "-e", "signal=none", "-o", self._output, "-p", str(pid)]
+        self.calls = []
+
+    def __enter__(self):
+        self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True)
+        said = []
+        reader = threading.Thread(target=lambda: said.extend([self._process.stderr.readline()]), daemon=True)
+        reader.start()
+        reader.join(limit(10))
+        if not said or "attached" not in said[0]:
+            self._process.kill()
+            self._process.wait()
+            pytest.skip(f"strace cannot attach here: {said}")
+        wait_until(lambda: all(self._traced(thread) for thread in os.listdir(f"/proc/{self._pid}/task")),
+                   "strace does not attach to every thread")
+        return self
+
+    def _traced(self, thread):
+        with open(f"/proc/{self._pid}/task/{thread}/status") as file:
+            return "TracerPid:\t0\n" not in file.read()
+
+    def __exit__(self, *_):
+        self._process.send_signal(signal.SIGINT)
+        self._process.communicate(timeout=limit(10))
+        self.calls = list(self._parse())
+
+    def _parse(self):
+        """Joins calls that strace shows in two halves (`<unfinished ...>`, `<... resumed>`)."""
+        unfinished = {}
+        with open(self._output, errors="replace") as file:
+            for line in file:
+                pid = line.split(" ", 1)[0]
+                if line.rstrip().endswith("<unfinished ...>"):
+                    unfinished[pid] = line.rstrip().removesuffix("<unfinished ...>").rstrip()
+                    continue
+                resumed = re.match(r"^\d+ +<\.\.\. \w+ resumed>", line)
+                if resumed:
+                    line = unfinished.pop(pid, "") + line[resumed.end():]
+                match = _WHOLE.match(line)
+                if match:
+                    yield Call(match["name"], match["args"], int(match["result"]))
+
+    def named(self, *names):
+        return [call for call in self.calls if call.name in names]

@@ -1,0 +1,143 @@
+"""Stopping in an orderly way: what runs is finished, within the grace period."""
+
+import signal
+import socket
+
+import pytest
+
+from harness.limits import duration, wait_until
+from harness.message import BROKEN, COMPLETE
+from harness.payload import KIB, MIB, payload, sha256
+
+LARGE = payload(20 * MIB, seed="stop")
+
+
+def refused(address):
+    try:
+        with socket.create_connection(address, timeout=5):
+            return False
+    except OSError:
+        return True
+
+
+def begin(site, target="/large.bin"):
+    client = site.connect(receive_buffer=32 * KIB)
+    client.request(target)
+    return client, client.read_head(keep_body=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop_without_work_ends_at_once(launch, number):
+    site = launch()
+    site.signal(number)
+    assert site.wait_exit(5) == 0
+
+
+def test_stop_finishes_the_running_transfer_and_refuses_new_connections(launch):
+    site = launch("--grace", duration(20))
+    site.put("large.bin", LARGE)
+    client, response = begin(site)
+    site.signal(signal.SIGTERM)
+    wait_until(lambda: refused(site.address), "it still accepts connections")
+    assert site.alive
+    with client:
+        client.read_rest(response)
+        assert (response.ending, response.sha256) == (COMPLETE, sha256(LARGE))
+        assert client.read_end()[0] == b""
+    assert site.wait_exit(10) == 0
+
+
+def test_stop_does_not_wait_for_idle_connections(launch):
+    site = launch("--grace", duration(30))
+    site.put("small.txt", b"small")
+    idle = [site.connect() for _ in range(5)]
+    for client in idle:
+        assert client.get("/small.txt").body == b"small"
+    fresh = site.connect()  # never asked anything
+    site.signal(signal.SIGTERM)
+    assert site.wait_exit(8) == 0
+    for client in [*idle, fresh]:
+        assert client.read_end()[0] == b""
+        client.close()
+
+
+def test_stop_answers_no_further_request_of_a_busy_connection(launch):
+    site = launch("--grace", duration(20))
+    site.put("large.bin", LARGE)
+    client, response = begin(site)
+    site.signal(signal.SIGTERM)
+    wait_until(lambda: refused(site.address), "it still accepts connections")
+    with client:
+        client.try_send(b"GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.read_rest(response)
+        assert response.sha256 == sha256(LARGE)
+        rest, _ = client.read_end()
+        assert b"HTTP/1.1 200" not in rest[:12], "a new request was begun after SIGTERM"
+    assert site.wait_exit(10) == 0
+
+
+def test_stop_ends_when_the_grace_period_is_over(launch):
+    site = launch("--grace", duration(0.5))
+    site.put("large.bin", LARGE)
+    client, response = begin(site)
+    site.signal(signal.SIGTERM)
+    code = site.wait_exit(10)
+    assert code >= 0, f"ended by signal {-code}"
+    with client:
+        client.read_rest(response)
+        assert response.ending in BROKEN, "what was cut off looks complete"
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_stop_cuts_a_growing_file_visibly_when_the_grace_period_is_over(launch, version):
+    site = launch("--grace", duration(0.5))
+    with site.grow("growing.log") as growing, site.connect() as client:
+        growing.append(b"so far")
+        client.request("/growing.log", version=version)
+        response = client.read_head()
+        client.read_size(response, 6)
+        site.signal(signal.SIGTERM)
+        client.read_rest(response)
+        assert (response.ending in BROKEN, response.body) == (True, b"so far"), response
+        assert site.wait_exit(10) >= 0
+
+
+def test_stop_lets_a_growing_file_end_within_the_grace_period(launch):
+    site = launch("--grace", duration(20))
+    with site.grow("growing.log") as growing, site.connect() as client:
+        growing.append(b"so far")
+        client.request("/growing.log")
+        response = client.read_head()
+        client.read_size(response, 6)
+        site.signal(signal.SIGTERM)
+        wait_until(lambda: refused(site.address), "it still accepts connections")
+        growing.append(b" and on")
+        client.read_size(response, 13)
+        growing.close()
+        client.read_rest(response)
+        assert (response.ending, response.body) == (COMPLETE, b"so far and on")
+        assert site.wait_exit(10) == 0
+
+
+def test_stop_a_second_signal_ends_at_once(launch):
+    site = launch("--grace", duration(60))
+    site.put("large.bin", LARGE)
+    client, response = begin(site)
+    site.signal(signal.SIGTERM)
+    wait_until(lambda: refused(site.address), "it still accepts connections")
+    assert site.alive
+    site.signal(signal.SIGTERM)
+    assert site.wait_exit(5) != 0
+    with client:
+        client.read_rest(response)
+        assert response.ending in BROKEN
+
+
+def test_stop_frees_the_port_for_a_successor(launch):
+    site = launch()
+    host, port = site.address
+    assert site.stop() == 0
+    successor = launch(listeners=(f"{host}:{port}",))
+    assert successor.address == (host, port)
+    successor.put("file.txt", b"again")
+    assert successor.get("/file.txt").body == b"again"
