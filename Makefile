@@ -20,7 +20,7 @@ test: install-deps ## Everything: style, GCC, Clang with sanitizers, end to end,
 bench: install-deps ## Measure, beside other servers
 	@scripts/install-deps.sh --bench-peers
 	@cmake --preset release
-	@cmake --build --preset release --parallel $(JOBS)
+	@cmake --build --preset release --target bench_programs --parallel $(JOBS)
 	@/usr/bin/python3 bench/run.py
 
 fuzz: install-deps ## Look for crashes with libFuzzer (FUZZ_SECONDS=60 for each target)
@@ -32,8 +32,8 @@ format: ## Lay out all C++ files
 	@scripts/format
 
 lint: install-deps ## Check the names and a few bug patterns with clang-tidy (slow)
-	@cmake --preset clang -DMIDSTREAM_PCH=OFF >/dev/null
-	@run-clang-tidy -quiet -p build/clang "$(CURDIR)/(src|tests|fuzz)/.*"
+	@cmake --preset clang -B build/lint -DMIDSTREAM_PCH=OFF >/dev/null
+	@run-clang-tidy -quiet -p build/lint "$(CURDIR)/(src|tests|fuzz)/.*"
 
 clean: ## Remove everything that was built
 	rm -rf build

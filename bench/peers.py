@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 
-from harness import Failure, Server
+from harness import FDS, Failure, Server
 
 
 def _free_address():
@@ -36,7 +36,11 @@ class Peers:
     def has_midstream(self):
         return self._midstream is not None
 
+    # Each of these gives a Server that is ready, or None where the program is not there.
+
     def midstream(self, name="midstream", *options, access_log="off"):
+        if not self.has_midstream:
+            return None
         command = [self._midstream, "serve", self.files, "--listen", "127.0.0.1:0", "--threads", "1"]
         return Server(name, [*command, "--access-log", access_log, *options], log=self._work / "midstream.log")
 
@@ -54,7 +58,7 @@ class Peers:
         (home / "nginx.conf").write_text(
             f"""daemon off;
 worker_processes 1;
-worker_rlimit_nofile 20000;
+worker_rlimit_nofile {FDS};
 pid {home}/nginx.pid;
 error_log {home}/error.log warn;
 {"user root;" if os.geteuid() == 0 else ""}

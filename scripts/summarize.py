@@ -2,7 +2,7 @@
 
     summarize.py DIRECTORY
 
-Reads ctest's JUnit files (*.xml) and the names of the steps that passed or failed (*-steps.txt).
+Reads ctest's JUnit files (*.xml) and the names of the steps that failed (failed-steps.txt).
 Exits with 1 when anything failed or nothing ran.
 """
 
@@ -26,12 +26,14 @@ def outcome(case):
 def main(directory):
     outcomes = {"passed": [], "failed": [], "skipped": []}
     for report in sorted(directory.glob("*.xml")):
-        for case in xml.etree.ElementTree.parse(report).getroot().iter("testcase"):
+        cases = list(xml.etree.ElementTree.parse(report).getroot().iter("testcase"))
+        if not cases:
+            outcomes["failed"].append(f"{report.stem}: no test ran")
+        for case in cases:
             outcomes[outcome(case)].append(f"{report.stem}: {case.get('name')}")
-    for kind in ("passed", "failed"):
-        steps = directory / f"{kind}-steps.txt"
-        if steps.exists():
-            outcomes[kind] += steps.read_text().splitlines()
+    steps = directory / "failed-steps.txt"
+    if steps.exists():
+        outcomes["failed"] += steps.read_text().splitlines()
 
     for kind in ("skipped", "failed"):
         if outcomes[kind]:

@@ -114,7 +114,7 @@ int main(int argc, char** argv) {
                    : response.state() == Response::State::kDone;
   };
   bool good = crowd.run_until(answered, timeout_ms);
-  if (!good) load::die("not every connection was answered");
+  if (!good) load::die("not every connection was answered; lost: " + std::to_string(crowd.lost()));
   std::puts("ready");
   std::fflush(stdout);
   load::wait_for_line();

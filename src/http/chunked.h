@@ -28,8 +28,8 @@ inline constexpr std::string_view kLastChunkBeforeTrailers = "0\r\n";
 
 struct ChunkedLimits {
   std::size_t extension_bytes_max = std::size_t{1} << 10;  ///< of one chunk
-  /// What framing may cost in a whole body beyond the bytes it carries (many tiny chunks with long
-  /// extensions); 16 bytes for each chunk are free.
+  /// What size lines may cost in a whole body beyond the bytes they announce (many tiny chunks with
+  /// long extensions); 16 bytes for each chunk are free.
   std::uint64_t overhead_bytes_max = std::uint64_t{16} << 10;
   std::size_t trailer_bytes_max = std::size_t{8} << 10;
 };

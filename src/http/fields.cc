@@ -1,16 +1,8 @@
 #include "http/fields.h"
 
-#include <cstdlib>
+#include "base/check.h"
 
 namespace midstream::http {
-namespace {
-
-// A broken promise of our own code, never of a peer: going on would split a response.
-void require(bool kept) {
-  if (!kept) std::abort();
-}
-
-}  // namespace
 
 bool iequals(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
@@ -39,7 +31,8 @@ FieldList::Iterator& FieldList::Iterator::operator++() {
 }
 
 void FieldList::append(std::string_view name, std::string_view value) {
-  require(try_append(name, value));
+  const bool is_field = try_append(name, value);
+  MIDSTREAM_CHECK(is_field);
 }
 
 bool FieldList::try_append(std::string_view name, std::string_view value) {
@@ -49,7 +42,7 @@ bool FieldList::try_append(std::string_view name, std::string_view value) {
 }
 
 void FieldList::append_raw(std::string_view pre_rendered_block) {
-  require(pre_rendered_block.empty() || pre_rendered_block.ends_with("\r\n"));
+  MIDSTREAM_CHECK(pre_rendered_block.empty() || pre_rendered_block.ends_with("\r\n"));
   text_ += pre_rendered_block;
 }
 

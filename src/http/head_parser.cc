@@ -7,13 +7,14 @@
 #include "http/chars.h"
 #include "http/head_rules.h"
 
-// A head that comes in one piece, nearly every one, is scanned once. When the bytes run out, the line that
-// they ran out in is looked at again once its LF is there, and the whole head once more when it is complete:
-// so views never survive a call, and every byte is touched a bounded number of times.
+// A head that comes in one piece, nearly every one, is scanned once. When the bytes run out, the
+// line that they ran out in is looked at again once its LF is there, and the whole head once more
+// when it is complete: so views never survive a call, and every byte is touched a bounded number of
+// times.
 //
-// An error in a line is reported when the line is complete (or over its limit), whichever call finds it: this
-// is what makes the outcome independent of the fragments. The one exception is the first byte of a request,
-// so that a TLS handshake on a plain port is answered at once.
+// An error in a line is reported when the line is complete (or over its limit), whichever call
+// finds it: this is what makes the outcome independent of the fragments. The one exception is the
+// first byte of a request, so that a TLS handshake on a plain port is answered at once.
 namespace midstream::http {
 namespace {
 
@@ -24,8 +25,8 @@ constexpr std::size_t kVersionSize = 8;                // "HTTP/1.1"
 constexpr std::uint64_t kOnes = 0x0101010101010101;
 constexpr std::uint64_t kHighBits = kOnes * 0x80;
 
-// Gives the first byte below `Floor` or equal to 0x7f, or `end`. Eight bytes at a time; a carry can only
-// falsify bytes above a real hit, so that the lowest hit is always real.
+// Gives the first byte below `Floor` or equal to 0x7f, or `end`. Eight bytes at a time; a carry can
+// only falsify bytes above a real hit, so that the lowest hit is always real.
 template <unsigned char Floor>
 const char* find_below(const char* at, const char* end) {
   if constexpr (std::endian::native == std::endian::little) {
@@ -38,7 +39,8 @@ const char* find_below(const char* at, const char* end) {
       if (hits != 0) return at + std::countr_zero(hits) / 8;
     }
   }
-  while (at != end && static_cast<unsigned char>(*at) >= Floor && *at != 0x7f) ++at;
+  while (at != end && static_cast<unsigned char>(*at) >= Floor && *at != 0x7f)
+    ++at;
   return at;
 }
 
@@ -51,7 +53,8 @@ const char* find_value_end(const char* at, const char* end) {
 }
 
 const char* find_token_end(const char* at, const char* end) {
-  while (at != end && is_token_char(*at)) ++at;
+  while (at != end && is_token_char(*at))
+    ++at;
   return at;
 }
 
@@ -65,7 +68,8 @@ std::string_view name_error(const char* line, const char* name_end) {
   if (name_end == line) {
     return is_blank(*line) ? "obsolete line folding" : "field without a name";
   }
-  return is_blank(*name_end) ? "blank in or after a field name" : "byte not allowed in a field name";
+  return is_blank(*name_end) ? "blank in or after a field name"
+                             : "byte not allowed in a field name";
 }
 
 // 10 or 11; 0 when malformed; -1 when it is another version of HTTP.
@@ -197,7 +201,8 @@ bool HeadParser::Scanner::field_lines() {
       return true;
     }
     const char* value = name_end + 1;
-    while (value != end_ && is_blank(*value)) ++value;
+    while (value != end_ && is_blank(*value))
+      ++value;
     const char* const line_end = find_value_end(value, end_);
     if (line_end == end_) return run_out();
     if (*line_end != '\r') {
@@ -206,7 +211,8 @@ bool HeadParser::Scanner::field_lines() {
     if (end_ - line_end < 2) return run_out();
     if (line_end[1] != '\n') return fail(400, "CR without LF");
     const char* value_end = line_end;
-    while (value_end != value && is_blank(value_end[-1])) --value_end;
+    while (value_end != value && is_blank(value_end[-1]))
+      --value_end;
     if (fields.size() == parser_.limits_.fields_max) return fail(431, "too many fields");
     fields.push_back({between(line_, name_end), between(value, value_end)});
     line_ = line_end + 2;
@@ -244,9 +250,7 @@ HeadParser::Outcome HeadParser::parse(std::string_view buffer, RequestHead& out)
   if (searched_ > checked_) {
     // The rest of a line: nothing to do before its end is there or its limit is reached.
     const std::size_t limit =
-        past_request_line_
-            ? limits_.head_bytes_max
-            : request_line_limit(limits_, checked_);
+        past_request_line_ ? limits_.head_bytes_max : request_line_limit(limits_, checked_);
     const std::size_t end = std::min(buffer.size(), limit);
     const bool complete =
         searched_ < end && std::memchr(buffer.data() + searched_, '\n', end - searched_) != nullptr;

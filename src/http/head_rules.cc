@@ -33,8 +33,8 @@ void read_connection(std::string_view value, Options& options, RequestHead& head
   });
 }
 
-// RFC 9110 5.6.1.2 lets a recipient skip empty members. Here they are counted, because servers differ in
-// what ", chunked" means and a body must not begin where another server sees a request.
+// RFC 9110 5.6.1.2 lets a recipient skip empty members. Here they are counted, because servers
+// differ in what ", chunked" means and a body must not begin where another server sees a request.
 void read_codings(std::string_view value, Options& options) {
   options.has_transfer_encoding = true;
   while (true) {
@@ -93,7 +93,8 @@ void drop_repeated(RequestHead& head) {
   if (head.is_repeated(KnownField::kIfUnmodifiedSince)) head.if_unmodified_since = {};
 }
 
-// Member by member: clearing a whole RequestHead becomes `rep stos`, a fifth of the time of a small head.
+// Member by member: clearing a whole RequestHead becomes `rep stos`, a fifth of the time of a small
+// head.
 void clear_derived(RequestHead& head) {
   head.body = RequestHead::BodyKind::kNone;
   head.keep_alive = head.expect_continue = head.has_host = head.connection_upgrade = false;
@@ -145,7 +146,8 @@ Refusal interpret_fields(RequestHead& head) {
 
   if (head.repeated_bits != 0) {
     if (head.is_repeated(KnownField::kHost)) return bad_request("two Host fields");
-    if (head.is_repeated(KnownField::kContentLength)) return bad_request("two Content-Length fields");
+    if (head.is_repeated(KnownField::kContentLength))
+      return bad_request("two Content-Length fields");
     drop_repeated(head);
   }
   head.has_host = is_present(head.host);

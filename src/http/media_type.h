@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace midstream::http {
 
@@ -36,12 +37,12 @@ class MediaTypes {
   [[nodiscard]] std::string_view find(std::string_view file_name) const;
 
  private:
-  void add(std::string_view extension, std::string_view type, bool replace);
+  void add(std::string_view extension, std::string_view type);
   [[nodiscard]] std::string_view intern(std::string_view type);
 
   std::deque<std::string> texts_;  // owns extensions and types; a deque does not move its strings
   std::unordered_map<std::string_view, std::string_view> types_;
-  std::unordered_map<std::string_view, std::string_view> interned_;
+  std::unordered_set<std::string_view> interned_;
 };
 
 }  // namespace midstream::http

@@ -13,9 +13,9 @@ Word load(const char* at) {
   return word;
 }
 
-// Compares a token of the same length with lower-case letters and hyphens, a word at a time (the words
-// overlap). Setting bit 5 makes letters lower-case and leaves "-" alone; the only other bytes that it makes
-// a letter or "-" of are letters and CR, and a token has no CR.
+// Compares a token of the same length with lower-case letters and hyphens, a word at a time (the
+// words overlap). Setting bit 5 makes letters lower-case and leaves "-" alone; the only other bytes
+// that it makes a letter or "-" of are letters and CR, and a token has no CR.
 template <std::size_t Size>
 bool is_name(std::string_view token, const char (&lower)[Size]) {
   constexpr std::size_t kLength = Size - 1;
@@ -24,17 +24,20 @@ bool is_name(std::string_view token, const char (&lower)[Size]) {
   if constexpr (kLength < 8) {
     constexpr std::uint32_t kBits = 0x20202020;
     constexpr std::size_t kLast = kLength - 4;
-    return ((load<std::uint32_t>(text) | kBits) == load<std::uint32_t>(lower)) &
-           ((load<std::uint32_t>(text + kLast) | kBits) == load<std::uint32_t>(lower + kLast));
+    const std::uint32_t front = (load<std::uint32_t>(text) | kBits) ^ load<std::uint32_t>(lower);
+    const std::uint32_t back =
+        (load<std::uint32_t>(text + kLast) | kBits) ^ load<std::uint32_t>(lower + kLast);
+    return (front | back) == 0;
   } else {
     constexpr std::uint64_t kBits = 0x2020202020202020;
     constexpr std::size_t kLast = kLength - 8;
-    bool equal = ((load<std::uint64_t>(text) | kBits) == load<std::uint64_t>(lower)) &
-                 ((load<std::uint64_t>(text + kLast) | kBits) == load<std::uint64_t>(lower + kLast));
-    if constexpr (kLength > 16) {
-      equal &= (load<std::uint64_t>(text + 8) | kBits) == load<std::uint64_t>(lower + 8);
-    }
-    return equal;
+    constexpr std::size_t kMiddle = kLength > 16 ? 8 : 0;
+    const std::uint64_t front = (load<std::uint64_t>(text) | kBits) ^ load<std::uint64_t>(lower);
+    const std::uint64_t middle =
+        (load<std::uint64_t>(text + kMiddle) | kBits) ^ load<std::uint64_t>(lower + kMiddle);
+    const std::uint64_t back =
+        (load<std::uint64_t>(text + kLast) | kBits) ^ load<std::uint64_t>(lower + kLast);
+    return (front | middle | back) == 0;
   }
 }
 
@@ -80,8 +83,7 @@ KnownField known_field(std::string_view name) {
     case 19:
       if (is_name(name, "if-unmodified-since")) return KnownField::kIfUnmodifiedSince;
       break;
-    default:
-      break;
+    default: break;
   }
   return KnownField::kUnknown;
 }

@@ -20,8 +20,8 @@ bool is_control(char c) {
   return byte < 0x20 || byte == 0x7f;
 }
 
-// Nothing to decode and nothing to resolve, but for a "/" at the ends. A hidden file (".x") is not plain;
-// that only costs it the slow way.
+// Nothing to decode and nothing to resolve, but for a "/" at the ends. A hidden file (".x") is not
+// plain; that only costs it the slow way.
 bool is_plain(std::string_view path) {
   char before = '/';
   for (std::size_t i = path.starts_with('/') ? 1 : 0; i < path.size(); ++i) {
@@ -53,7 +53,8 @@ std::optional<PathError> percent_decode(std::string& text) {
   return std::nullopt;
 }
 
-// RFC 3986 5.2.4 and empty components, in place. Gives whether the last component names a directory.
+// RFC 3986 5.2.4 and empty components, in place. Gives whether the last component names a
+// directory.
 bool resolve_components(std::string& text) {
   bool directory = true;
   std::size_t size = 0;
@@ -66,7 +67,8 @@ bool resolve_components(std::string& text) {
       size = slash == std::string_view::npos ? 0 : slash;
     } else if (!directory) {
       if (size != 0) text[size++] = '/';
-      std::copy(component.begin(), component.end(), text.begin() + static_cast<std::ptrdiff_t>(size));
+      std::copy(component.begin(), component.end(),
+                text.begin() + static_cast<std::ptrdiff_t>(size));
       size += component.size();
     }
     begin = end + 1;
@@ -75,8 +77,8 @@ bool resolve_components(std::string& text) {
   return directory;
 }
 
-// RFC 3986 3.2.2, without a zone: hexadecimal groups and perhaps an IPv4 tail. Whether it is an address
-// that exists is for whoever connects to it.
+// RFC 3986 3.2.2, without a zone: hexadecimal groups and perhaps an IPv4 tail. Whether it is an
+// address that exists is for whoever connects to it.
 bool is_ipv6_literal(std::string_view text) {
   constexpr std::size_t kSizeMax = 45;
   if (text.size() < 2 || text.size() > kSizeMax) return false;

@@ -46,7 +46,7 @@ class FileSender {
     for (;;) {
       const bool piece_put = put_next_piece(copy);
       const std::uint64_t before = output_.body_bytes();
-      const auto status = output_.flush(socket_, turn_left, piece_put && more_is_ready());
+      const auto status = output_.flush(socket_, turn_left, piece_put && bytes_are_ready());
       turn_left -= std::min<std::size_t>(turn_left, output_.body_bytes() - before);
       switch (status) {
         case FramedOutput::Status::kFlushed: break;
@@ -83,6 +83,9 @@ class FileSender {
   [[nodiscard]] bool more_is_ready() const noexcept {
     const LiveFile::View view = file_->view();
     return view.state != LiveFile::State::kGrowing || view.watermark > offset_ || reached_end();
+  }
+  [[nodiscard]] bool bytes_are_ready() const noexcept {
+    return file_->watermark() > offset_ && !reached_end();
   }
   [[nodiscard]] bool reached_end() const noexcept { return end_ && offset_ >= *end_; }
 

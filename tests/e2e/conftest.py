@@ -44,6 +44,7 @@ def site(server):
     """The module's server for one test. Afterwards it lives, has complained about nothing, and has
     no connection and no file open that it had not before."""
     yield server
+    server.close_clients()
     server.check_healthy()
 
 

@@ -41,8 +41,8 @@ def test_L11_a_shell_loop_is_followed_to_its_end_with_curl(site):
 
 def test_L11_a_shell_loop_at_full_speed(site):
     path = site.path("fast.log")
-    with subprocess.Popen(["/bin/sh", "-c", 'exec >> "$0"; read go; i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done',
-                           path], stdin=subprocess.PIPE) as shell, site.connect() as client:
+    script = 'exec >> "$0"; read go; i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done'
+    with subprocess.Popen(["/bin/sh", "-c", script, path], stdin=subprocess.PIPE) as shell, site.connect() as client:
         wait_until(lambda: os.path.exists(path), "the shell does not open its log")
         client.request("/fast.log")
         response = client.read_head()

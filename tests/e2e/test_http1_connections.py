@@ -123,7 +123,7 @@ def test_H1_http10_with_keep_alive(site):
 
 
 def test_H1_a_request_body_is_skipped(site):
-    body = payload(100_000, seed="body")
+    body = payload(50_000, seed="body")
     with site.connect() as client:
         client.send(request_bytes("/100.bin", fields=[("Content-Length", len(body))]) + body)
         client.send(request_bytes("/1.bin"))

@@ -60,7 +60,7 @@ BANNED = [
     (r"\b(atoi|atol|atoll|atof)\s*\(", PRODUCT, "hides errors: use std::from_chars"),
     (r"\bstd::cout\b|(?<![\w:.>])(std::)?(printf|puts)\s*\(", ("src/base/", "src/http/", "src/live/",
      "src/net/", "src/serve/", "src/site/", "include/"), "only src/app writes to standard output"),
-    (r"\busing\s+namespace\s+std\b", EVERYWHERE, "say std::"),
+    (r"\busing\s+namespace\s+std\s*;", EVERYWHERE, "say std::"),
     (r"\bthrow\b", PRODUCT, "our code does not throw: give back a result"),
     (r"\bassert\s*\(", PRODUCT, "vanishes in a release build: use MIDSTREAM_CHECK"),
     (r"(?<![\w.>:])(std::)?(system|popen)\s*\(", PRODUCT, "starts a shell"),

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import threading
+import weakref
 
 from harness import procfs
 from harness.client import Client
@@ -92,6 +93,7 @@ class Server:
         self.stdout = Lines(self.process.stdout)
         self.stderr = Lines(self.process.stderr)
         self.expected_errors = []
+        self._clients = weakref.WeakSet()
         self.base = None
         try:
             self.addresses = self.stdout.wait(lambda lines: self._listening(lines, len(listeners)),
@@ -132,7 +134,14 @@ class Server:
     # -- asking -----------------------------------------------------------------------------------
 
     def connect(self, receive_buffer=None):
-        return Client(self.address, receive_buffer)
+        client = Client(self.address, receive_buffer)
+        self._clients.add(client)
+        return client
+
+    def close_clients(self):
+        """Closes what a test that failed in the middle left open, so that it does not fail the next."""
+        for client in list(self._clients):
+            client.close()
 
     def get(self, target, method="GET", fields=(), version="HTTP/1.1", keep_body=True, seconds=30):
         """One request on a connection of its own."""

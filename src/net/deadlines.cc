@@ -1,0 +1,39 @@
+#include "net/deadlines.h"
+
+#include <midstream/error.h>
+
+namespace midstream::net {
+
+Deadlines::Deadlines(asio::io_context& context, std::chrono::milliseconds limit)
+    : timer_(context.get_executor()), limit_(limit) {}
+
+void Deadlines::arm(Entry& entry) {
+  entry.disarm();
+  entry.due_ = Clock::now() + limit_;
+  entries_.push_back(entry);
+  if (!timer_armed_) arm_timer(entry.due_);
+}
+
+void Deadlines::stop() { timer_.cancel(); }
+
+void Deadlines::arm_timer(Clock::time_point due) {
+  timer_armed_ = true;
+  timer_.expires_at(due);
+  timer_.async_wait([this](const error_code& cancelled) {
+    timer_armed_ = false;
+    if (!cancelled) expire();
+  });
+}
+
+void Deadlines::expire() {
+  const Clock::time_point now = Clock::now();
+  // An entry that arms itself again goes to the back, with a later time: the loop ends.
+  while (!entries_.empty() && entries_.front().due_ <= now) {
+    Entry& entry = entries_.front();
+    entries_.pop_front();
+    entry.on_deadline();
+  }
+  if (!entries_.empty() && !timer_armed_) arm_timer(entries_.front().due_);
+}
+
+}  // namespace midstream::net

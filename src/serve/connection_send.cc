@@ -1,0 +1,273 @@
+// Connection: what goes to the client. The header, the pieces of the body in their framing, and the end.
+#include <arpa/inet.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/post.hpp>
+#include <charconv>
+#include <utility>
+
+#include "base/check.h"
+#include "http/status.h"
+#include "serve/connection_parts.h"
+#include "serve/error_response.h"
+
+namespace midstream::serve {
+namespace {
+
+void put_status_line(FramedOutput& output, int status) {
+  if (status == 200) return output.put_head("HTTP/1.1 200 OK\r\n");
+  std::array<char, 4> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), status);
+  output.put_head("HTTP/1.1 ");
+  output.put_head({digits.data(), end.ptr});
+  output.put_head(" ");
+  output.put_head(http::reason_phrase(status));
+  output.put_head("\r\n");
+}
+
+void put_content_length(FramedOutput& output, std::uint64_t size) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size);
+  output.put_head("Content-Length: ");
+  output.put_head({digits.data(), end.ptr});
+  output.put_head("\r\n");
+}
+
+bool may_have_body(int status) { return status >= 200 && status != 204 && status != 304; }
+
+}  // namespace
+
+// What no handler needs to see.
+bool Connection::refuse_early(HttpExchange& exchange) {
+  const http::RequestHead& head = exchange.head();
+  if (head.method == http::Method::kOther) {
+    respond_error(exchange, 501);
+    return true;
+  }
+  if (head.content_length > worker_.limits().request_body_bytes_max) {
+    respond_error(exchange, 413);
+    return true;
+  }
+  return false;
+}
+
+// Whether this connection can carry another exchange after this response.
+bool Connection::decide_keep_alive() {
+  const http::RequestHead& head = slot_->head;
+  if (!head.keep_alive || ending_ || aborted_ || worker_.stopping()) {
+    linger_ = !request_body_done_ || slot_->has_unread();
+    return false;
+  }
+  if (request_body_done_) return true;
+  // A client that waits for 100 Continue may send the body or not: nobody can tell what comes next.
+  const bool too_long = !chunked_body_ && body_left_ > worker_.limits().unwanted_body_bytes_max;
+  linger_ = continue_owed_ || too_long;
+  return !linger_;
+}
+
+void Connection::begin_response(int status, const http::FieldList& fields) {
+  MIDSTREAM_CHECK(status >= 200);  // the handler did not answer
+  const http::RequestHead& head = slot_->head;
+  status_ = status;
+  timed_out_ = false;
+  keep_alive_ = decide_keep_alive();
+  body_given_ = false;
+  body_end_ = BodyEnd::kComplete;
+  source_error_ = {};
+  end_is_close_ = false;
+  const bool body_allowed = may_have_body(status);
+  if (!body_allowed) body_.reset();
+  const auto size = body_ ? body_->size() : std::optional<std::uint64_t>(0);
+
+  output_ = FramedOutput();
+  output_.give_text_buffer(worker_.take_text());
+  put_status_line(output_, status);
+  output_.put_head(worker_.server_and_date());
+  output_.put_head(fields.text());
+  const bool is_head = head.method == http::Method::kHead;
+  if (body_allowed) {
+    if (size) {
+      put_content_length(output_, *size);
+    } else if (head.version >= 11) {
+      output_.put_head("Transfer-Encoding: chunked\r\n");
+      output_.set_framing(FramedOutput::Framing::kChunked);
+    } else {
+      end_is_close_ = !is_head;
+      if (end_is_close_) keep_alive_ = false;
+    }
+  }
+  if (!keep_alive_) {
+    output_.put_head("Connection: close\r\n");
+  } else if (head.version == 10) {
+    output_.put_head("Connection: keep-alive\r\n");
+  }
+  output_.put_head("\r\n");
+  if (is_head) body_.reset();
+  if (!body_) {
+    output_.set_framing(FramedOutput::Framing::kRaw);
+    body_given_ = true;
+  }
+}
+
+// For what is not a request. Nothing after it on this connection is one either.
+void Connection::begin_refusal(int status) {
+  ErrorText error = error_text(status, {});
+  http::FieldList fields;
+  fields.append("Content-Type", error.media_type);
+  fields.append("X-Content-Type-Options", "nosniff");
+  slot_->head = {};
+  slot_->buffer.clear();
+  ending_ = true;
+  request_body_done_ = true;
+  if (worker_.access_log() != nullptr) exchange_began_ = std::chrono::steady_clock::now();
+  body_.emplace<TextSource>(std::move(error.text));
+  begin_response(status, fields);
+  linger_ = true;
+}
+
+Connection::Step Connection::put_next_piece(bool& more) {
+  more = false;
+  const Piece piece = body_->next(worker_.limits().turn_bytes);
+  switch (piece.kind) {
+    case Piece::Kind::kMemory: output_.put_memory(piece.memory); break;
+    case Piece::Kind::kFile: output_.put_file(piece.file, piece.memory); break;
+    case Piece::Kind::kPending: return Step::kPending;
+    case Piece::Kind::kFailed: source_error_ = piece.error; return Step::kBroken;
+    case Piece::Kind::kEnd: break;
+  }
+  if (piece.kind == Piece::Kind::kEnd || piece.after == Piece::After::kEnd) {
+    output_.put_end();
+    body_given_ = true;
+  }
+  more = !body_given_ && piece.after == Piece::After::kMore;
+  return Step::kDone;
+}
+
+// Sends until something has to be waited for. kDone: the whole message is in the socket.
+Connection::Step Connection::send_some() {
+  std::size_t turn_left = worker_.limits().turn_bytes;
+  for (;;) {
+    bool more = false;
+    Step step = Step::kDone;
+    if (!body_given_ && output_.between_pieces()) step = put_next_piece(more);
+    const std::uint64_t before = output_.body_bytes();
+    const auto status = output_.flush(stream_.fd(), turn_left, more);
+    turn_left -= std::min<std::size_t>(turn_left, output_.body_bytes() - before);
+    switch (status) {
+      case FramedOutput::Status::kFlushed: break;
+      case FramedOutput::Status::kSocketFull: stream_.note_full(); return Step::kWritable;
+      case FramedOutput::Status::kTurnOver: return Step::kTurn;
+      case FramedOutput::Status::kFileEnded: source_error_ = Errc::kTruncated; return Step::kBroken;
+      case FramedOutput::Status::kFailed: source_error_ = output_.error(); return Step::kBroken;
+    }
+    if (step != Step::kDone) return step;
+    if (body_given_) return Step::kDone;
+    if (turn_left == 0) return Step::kTurn;
+  }
+}
+
+// The rest of a response that did not fit into the socket at once.
+net::Awaitable<void> Connection::send_rest(Step step) {
+  for (; step != Step::kDone; step = send_some()) {
+    if (step == Step::kBroken) co_return co_await break_message();
+    if (step == Step::kTurn) {
+      co_await asio::post(worker_.context(), net::kAwait);
+    } else if (step == Step::kWritable) {
+      unacknowledged_ = unacknowledged_bytes(stream_.fd());
+      worker_.timeouts().stall.arm(*this);
+      co_await stream_.wait_writable();
+      disarm();
+    } else if (stream_.hung_up()) {
+      peer_gone_ = true;
+    } else {
+      release_request();
+      stream_.listen_for_hangup(this);
+      co_await body_->wait(cancel_.slot());
+      stream_.listen_for_hangup(nullptr);
+    }
+    if (timed_out_ || aborted_ || peer_gone_) co_return co_await break_message();
+  }
+}
+
+// The message will never be complete: see to it that the client notices.
+net::Awaitable<void> Connection::break_message() {
+  keep_alive_ = false;
+  const bool source_failed = source_error_ && side_of(source_error_) != Side::kClient;
+  if (aborted_) {
+    body_end_ = BodyEnd::kServerStopped;
+  } else if (timed_out_) {
+    body_end_ = BodyEnd::kStalled;
+  } else {
+    body_end_ = source_failed ? BodyEnd::kSourceFailed : BodyEnd::kClientGone;
+  }
+  if (body_end_ == BodyEnd::kClientGone || body_end_ == BodyEnd::kStalled) {
+    linger_ = false;
+    reset_on_close(stream_.fd());  // frees the kernel's memory too
+    co_return;
+  }
+  if (!end_is_close_) co_return;  // a missing last chunk, or a short body, shows by itself
+  if (source_failed) {
+    // Everything written so far leaves this machine, and then the reset.
+    stream_.want_all_sent();
+    unacknowledged_ = unacknowledged_bytes(stream_.fd());
+    worker_.timeouts().stall.arm(*this);
+    co_await stream_.wait_writable();
+    disarm();
+  }
+  linger_ = false;
+  reset_on_close(stream_.fd());
+}
+
+void Connection::end_response() {
+  if (worker_.access_log() != nullptr) log_exchange();
+  if (body_end_ == BodyEnd::kSourceFailed) report_source_failure();
+  body_.reset();
+  saved_.reset();
+  chunked_body_.reset();
+  if (!output_.pending()) worker_.give_back(output_.take_text_buffer());
+}
+
+void Connection::log_exchange() {
+  AccessRecord record;
+  const auto now = std::chrono::steady_clock::now();
+  record.duration = std::chrono::duration_cast<std::chrono::microseconds>(now - exchange_began_);
+  record.time = std::chrono::system_clock::now() - record.duration;
+  std::array<char, INET6_ADDRSTRLEN> client{};
+  const bool v6 = peer_.address().is_v6();
+  const void* address = v6 ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(peer_.data())->sin6_addr)
+                           : &reinterpret_cast<const sockaddr_in*>(peer_.data())->sin_addr;
+  if (::inet_ntop(v6 ? AF_INET6 : AF_INET, address, client.data(), client.size()) != nullptr) {
+    record.client = client.data();
+  }
+  if (saved_) {
+    record.method = saved_->method;
+    record.target = saved_->target;
+    record.referer = saved_->referer;
+    record.user_agent = saved_->user_agent;
+    record.version = saved_->version;
+  } else {
+    const http::RequestHead& head = slot_->head;
+    record.method = head.method_text;
+    record.target = head.target;
+    record.referer = head.referer;
+    record.user_agent = head.user_agent;
+    record.version = head.version;
+  }
+  record.status = status_;
+  record.body_bytes = output_.body_bytes();
+  record.end = body_end_;
+  record.growing = body_ && body_->is_live();
+  worker_.access_log()->append(record);
+}
+
+// A file that cannot be read is the operator's matter; a writer that gave up is an event, not a fault of ours.
+void Connection::report_source_failure() {
+  const std::string_view target = saved_ ? std::string_view(saved_->target) : slot_->head.target;
+  const auto level = source_error_.category() == error_category() ? spdlog::level::warn : spdlog::level::err;
+  spdlog::log(level, "{}: the body broke off after {} bytes: {}", target, output_.body_bytes(),
+              source_error_.message());
+}
+
+}  // namespace midstream::serve

@@ -1,0 +1,119 @@
+// Worker: one thread with everything that its connections share. Nothing here is locked: all of it belongs
+// to the worker's thread, but for start(), stop() and stop_now().
+//
+//   constructed -> listen()* -> run() on its thread -> stop() (-> stop_now()) -> run() returns
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <midstream/live_file.h>
+
+#include "net/deadlines.h"
+#include "net/listener.h"
+#include "net/poll_set.h"
+#include "serve/access_log.h"
+#include "serve/connection.h"
+#include "serve/exchange.h"
+#include "serve/limits.h"
+#include "serve/request_slot.h"
+
+namespace midstream::serve {
+
+/// The newest bytes of a growing file, read once for all readers of this worker that are at the same offset.
+class PieceCopy {
+ public:
+  static constexpr std::size_t kBytesMax = 16 * 1024;
+  /// The bytes [offset, offset + count) of `file`, or nothing where they cannot be read or are too many.
+  /// Valid until the next call.
+  [[nodiscard]] std::string_view get(const std::shared_ptr<LiveFile>& file, std::uint64_t offset,
+                                     std::uint64_t count);
+
+ private:
+  std::weak_ptr<LiveFile> file_;
+  std::uint64_t offset_ = 0;
+  std::size_t count_ = 0;
+  std::array<std::byte, kBytesMax> bytes_;
+};
+
+class Worker {
+ public:
+  Worker(const Limits& limits, AccessLog* access_log);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  void set_handler(std::unique_ptr<Handler> handler) { handler_ = std::move(handler); }
+  [[nodiscard]] error_code listen(net::Listening listening);
+
+  /// Serves until it is stopped and every connection has ended.
+  void run();
+  /// From any thread: no new connections, idle ones end, the others after their exchange; what still runs
+  /// after the grace period is cut off.
+  void stop();
+  /// From any thread: everything ends now.
+  void stop_now();
+
+  // For connections and handlers, on the worker's thread.
+  [[nodiscard]] asio::io_context& context() noexcept { return context_; }
+  [[nodiscard]] net::PollSet& poll_set() noexcept { return poll_set_; }
+  [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
+  [[nodiscard]] Handler& handler() noexcept { return *handler_; }
+  [[nodiscard]] AccessLog* access_log() noexcept { return access_log_; }
+  [[nodiscard]] PieceCopy& piece_copy() noexcept { return piece_copy_; }
+  [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+
+  struct Timeouts {
+    net::Deadlines header, idle, body, stall, linger;
+    Timeouts(asio::io_context& context, const Limits& limits);
+    void stop();
+  };
+  [[nodiscard]] Timeouts& timeouts() noexcept { return timeouts_; }
+
+  /// "Server: ...\r\nDate: ...\r\n", renewed every second.
+  [[nodiscard]] std::string_view server_and_date();
+
+  [[nodiscard]] std::unique_ptr<RequestSlot> take_slot();
+  void give_back(std::unique_ptr<RequestSlot> slot);
+  [[nodiscard]] std::string take_text();
+  void give_back(std::string text);
+
+  void joined(Connection& connection) { connections_.push_back(connection); }
+  void left();  // a connection is gone, and its descriptor closed
+
+ private:
+  static constexpr std::size_t kSparesMax = 64;
+
+  void on_accept(UniqueFd socket, const net::Endpoint& peer);
+  void begin_stop();
+  void abort_connections();
+  void finish_if_done();
+
+  Limits limits_;
+  AccessLog* access_log_;
+  asio::io_context context_{1};
+  net::PollSet poll_set_{context_};
+  Timeouts timeouts_;
+  asio::steady_timer grace_timer_{context_};
+  std::unique_ptr<Handler> handler_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  boost::intrusive::list<Connection, boost::intrusive::base_hook<ConnectionHook>,
+                         boost::intrusive::constant_time_size<false>>
+      connections_;
+  std::vector<std::unique_ptr<RequestSlot>> spare_slots_;
+  std::vector<std::string> spare_texts_;
+  PieceCopy piece_copy_;
+  std::string server_and_date_;
+  std::int64_t date_second_ = -1;
+  bool stopping_ = false;
+  bool aborting_ = false;
+};
+
+}  // namespace midstream::serve
