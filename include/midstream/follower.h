@@ -21,7 +21,7 @@ struct FollowerOptions {
   /// How often a file is looked at where inotify cannot serve (its limits reached, odd file systems).
   std::chrono::milliseconds stat_period{250};
   /// Gets the few things an operator should know (a limit was reached, the fallback is in use), once each.
-  std::function<void(std::string_view)> on_notice;
+  std::function<void(std::string_view)> on_notice = {};
 };
 
 /// Follows files by inotify(7) and read leases (fcntl(2)): a file grows until its last writer closes it,

@@ -36,7 +36,7 @@ enum class SyncPolicy : std::uint8_t {
 };
 
 struct WriterOptions {
-  std::optional<std::uint64_t> declared_size;  ///< bytes; a promise that seal() checks
+  std::optional<std::uint64_t> declared_size = {};  ///< bytes; a promise that seal() checks
   mode_t mode = 0644;                          ///< of a file that create() makes; the umask applies
   SyncPolicy sync = SyncPolicy::kNone;
 };

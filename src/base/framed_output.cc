@@ -42,6 +42,7 @@ void FramedOutput::put_file(const FileRange& range, std::string_view same_bytes)
 }
 
 void FramedOutput::put_end() {
+  ended_ = true;
   if (framing_ == Framing::kRaw) return;
   if (tail_ == kChunkEnd) {
     tail_ = kChunkEndAndLast;
@@ -60,7 +61,7 @@ IoOutcome FramedOutput::send_from_memory(int socket, bool more) {
   add(text_left());
   add(memory_);
   const bool file_follows = file_.count > 0 && !memory_mirrors_file_;
-  const bool with_tail = !file_follows && !tail_waits(more);
+  const bool with_tail = !file_follows && !more;
   if (with_tail) add(tail_);
   const IoOutcome outcome = send_some(socket, std::span(parts).first(count), more || file_follows);
   account(outcome.bytes, with_tail);
@@ -90,10 +91,11 @@ void FramedOutput::account(std::size_t sent, bool with_tail) {
 
 FramedOutput::Status FramedOutput::flush(int socket, std::size_t turn_bytes, bool more) {
   if (error_) return Status::kFailed;
+  if (ended_) more = false;
   std::size_t turn_left = turn_bytes;
   for (;;) {
     const bool in_memory = !text_.empty() || !memory_.empty();
-    if (!in_memory && file_.count == 0 && (tail_.empty() || tail_waits(more))) return Status::kFlushed;
+    if (!in_memory && file_.count == 0 && (tail_.empty() || more)) return Status::kFlushed;
     if (turn_left == 0) return Status::kTurnOver;
     IoOutcome outcome;
     if (in_memory || file_.count == 0) {

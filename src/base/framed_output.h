@@ -48,7 +48,7 @@ class FramedOutput {
   void put_end();
 
   /// Sends what is there, at most `turn_bytes`. `more`: the caller has the next piece ready, so the last
-  /// segment may wait for it.
+  /// segment may wait for it. After put_end() nothing waits.
   Status flush(int socket, std::size_t turn_bytes, bool more);
 
   /// Nothing waits to be sent (a chunk's closing CRLF may wait for the next piece after flush(more)).
@@ -70,8 +70,6 @@ class FramedOutput {
     return std::string_view(text_).substr(text_sent_);
   }
   void frame_piece(std::uint64_t size);
-  /// The end of a chunk alone may wait for the next piece; the end of the body never does.
-  [[nodiscard]] bool tail_waits(bool more) const noexcept { return more && tail_.size() <= 2; }
   IoOutcome send_from_memory(int socket, bool more);
   void account(std::size_t sent, bool with_tail);
 
@@ -84,6 +82,7 @@ class FramedOutput {
   std::uint64_t body_bytes_ = 0;
   Framing framing_ = Framing::kRaw;
   bool memory_mirrors_file_ = false;  // memory_ holds the first bytes of file_
+  bool ended_ = false;                // put_end() came: no more can follow
 };
 
 }  // namespace midstream

@@ -35,6 +35,7 @@ IoOutcome send_some(int socket, std::span<iovec> parts, bool more) noexcept;
 
 /// At most `limit_bytes` of `range` by sendfile(2) with an explicit offset; where the file system has no
 /// sendfile (EINVAL, ENOSYS), by pread(2) and send(2). Does not advance `range`.
+/// sendfile(2) has no MSG_NOSIGNAL: ignore or block SIGPIPE, or a peer that left ends the process.
 /// Errors: `kPeerGone`, or the error of reading the file.
 IoOutcome send_file_some(int socket, const FileRange& range, std::size_t limit_bytes) noexcept;
 

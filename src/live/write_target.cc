@@ -15,6 +15,21 @@ namespace {
 
 std::string link_of(int fd) { return "/proc/self/fd/" + std::to_string(fd); }  // proc(5)
 
+// Calls `make(name)`, which gives -1 and errno when it fails, with names beside `name` until one is free:
+// what a crash left behind may be in the way, since process numbers come again.
+template <class Make>
+result<std::pair<std::string, int>> with_temporary_name(const std::string& name, const Make& make) {
+  static std::atomic<unsigned> counter{0};
+  constexpr std::size_t kNameBytesMax = 200;  // of NAME_MAX (255); the rest is for what is added
+  for (;;) {
+    std::string temporary = "." + name.substr(0, kNameBytesMax) + "." + std::to_string(::getpid()) + "-" +
+                            std::to_string(counter++) + ".midstream-part";
+    const int made = make(temporary.c_str());
+    if (made >= 0) return std::pair(std::move(temporary), made);
+    if (errno != EEXIST) return errno_error();
+  }
+}
+
 class FdTarget : public WriteTarget {
  public:
   explicit FdTarget(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -39,7 +54,7 @@ class FdTarget : public WriteTarget {
 
   error_code commit(int) override { return {}; }
   error_code sync_directory() override { return {}; }
-  void discard() noexcept override { fd_.reset(); }
+  void discard() noexcept override {}
 
  private:
   UniqueFd fd_;
@@ -64,13 +79,11 @@ class NamedTarget final : public FdTarget {
       }
       if (errno != EEXIST) return errno_error();
       // linkat(2) cannot replace: link a temporary name, then rename(2) it over the old one.
-      temporary_ = temporary_name(name_);
-      if (::linkat(AT_FDCWD, source.c_str(), directory_.get(), temporary_.c_str(), AT_SYMLINK_FOLLOW) !=
-          0) {
-        const error_code failed = errno_error();
-        temporary_.clear();
-        return failed;
-      }
+      auto linked = with_temporary_name(name_, [&](const char* temporary) {
+        return ::linkat(AT_FDCWD, source.c_str(), directory_.get(), temporary, AT_SYMLINK_FOLLOW);
+      });
+      if (!linked) return linked.error();
+      temporary_ = std::move(linked->first);
     }
     if (::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()) != 0) {
       return errno_error();
@@ -83,16 +96,7 @@ class NamedTarget final : public FdTarget {
     return ::fsync(directory_.get()) == 0 ? error_code() : errno_error();
   }
 
-  void discard() noexcept override {
-    FdTarget::discard();
-    remove_temporary();
-  }
-
-  static std::string temporary_name(const std::string& name) {
-    static std::atomic<unsigned> counter{0};
-    return "." + name + "." + std::to_string(::getpid()) + "-" + std::to_string(counter++) +
-           ".midstream-part";
-  }
+  void discard() noexcept override { remove_temporary(); }
 
  private:
   void remove_temporary() noexcept {
@@ -128,8 +132,12 @@ result<OpenedTarget> open_named_target(const std::filesystem::path& path, mode_t
   std::string temporary;
   UniqueFd fd(::openat(directory.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
   if (!fd.valid() && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
-    temporary = NamedTarget::temporary_name(name);
-    fd.reset(::openat(directory.get(), temporary.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode));
+    auto made = with_temporary_name(name, [&](const char* free) {
+      return ::openat(directory.get(), free, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode);
+    });
+    if (!made) return made.error();
+    temporary = std::move(made->first);
+    fd.reset(made->second);
   }
   if (!fd.valid()) return errno_error();
   auto target = std::make_unique<NamedTarget>(std::move(fd), std::move(directory), name, temporary);

@@ -14,7 +14,8 @@
 
 namespace midstream::detail {
 
-/// Order of calls: write_at()*, then sync(), close(), commit(); or discard() instead, at any point.
+/// Order of calls: write_at()*, then sync(), close(), commit(), sync_directory(). A failure of any of them, or
+/// an abort, is followed by one discard() and nothing else.
 class WriteTarget {
  public:
   virtual ~WriteTarget() = default;
@@ -27,6 +28,8 @@ class WriteTarget {
   /// Gives the file its name. `read_fd` is another descriptor of it.
   [[nodiscard]] virtual error_code commit(int read_fd) = 0;
   [[nodiscard]] virtual error_code sync_directory() = 0;
+  /// Nothing of it may be left under a temporary name. Comes from any thread, also during a write_at(),
+  /// sync() or close() of the owner, which go on undisturbed: the descriptor is closed by the destructor.
   virtual void discard() noexcept = 0;
 };
 

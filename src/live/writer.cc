@@ -1,6 +1,5 @@
 #include <midstream/writer.h>
 
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <mutex>
 #include <string>
@@ -24,6 +23,20 @@ class StallWatch : public std::enable_shared_from_this<StallWatch> {
              std::weak_ptr<GrowingFile> file)
       : timer_(executor), timeout_(timeout), file_(std::move(file)) {}
 
+  // From any thread, as stop(): the timer is only touched under the mutex.
+  void start(std::uint64_t watermark) {
+    const std::lock_guard lock(mutex_);
+    arm(watermark);
+  }
+
+  // The file cannot stall once this returned.
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    timer_.cancel();
+  }
+
+ private:
   void arm(std::uint64_t seen) {
     timer_.expires_after(timeout_);
     timer_.async_wait([self = shared_from_this(), seen](const error_code& cancelled) {
@@ -36,18 +49,8 @@ class StallWatch : public std::enable_shared_from_this<StallWatch> {
     });
   }
 
-  // From any thread; the timer belongs to its executor. The file cannot stall once this returned.
-  void stop() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopped_ = true;
-    }
-    asio::dispatch(timer_.get_executor(), [self = shared_from_this()] { self->timer_.cancel(); });
-  }
-
- private:
-  std::mutex mutex_;
-  bool stopped_ = false;  // guarded by mutex_
+  std::mutex mutex_;  // guards what follows
+  bool stopped_ = false;
   asio::steady_timer timer_;
   std::chrono::milliseconds timeout_;
   std::weak_ptr<GrowingFile> file_;
@@ -66,7 +69,7 @@ class WriterCore {
 
   WriterCore(const WriterCore&) = delete;
   WriterCore& operator=(const WriterCore&) = delete;
-  ~WriterCore() { give_up(Errc::kWriterFailed, "the writer was dropped without a seal"); }
+  ~WriterCore() { abort(Errc::kWriterFailed, "the writer was dropped without a seal"); }
 
   static Writer make(OpenedTarget opened, const WriterOptions& options) {
     return Writer(std::make_unique<WriterCore>(std::move(opened), options));
@@ -87,6 +90,7 @@ class WriterCore {
       offset += *written;
       bytes = bytes.subspan(*written);
       growing_->publish(offset);
+      if (!growing()) return refuse();  // aborted or stalled meanwhile
     }
     return {};
   }
@@ -112,6 +116,7 @@ class WriterCore {
       if (const error_code failed = target_->sync()) return give_up(failed, "fsync failed");
     }
     if (const error_code failed = target_->close()) return give_up(failed, "close failed");
+    if (!claim_end()) return refuse();
     if (const error_code failed = target_->commit(file_->fd())) return give_up(failed, "naming failed");
     if (sync_ == SyncPolicy::kFileAndDirectory) {
       if (const error_code failed = target_->sync_directory()) {
@@ -122,17 +127,20 @@ class WriterCore {
     return {};
   }
 
-  result<void> give_up(const error_code& why, std::string text) noexcept {
+  // From any thread. The descriptor stays open until the owner lets go of the writer: it may be in use.
+  void abort(const error_code& why, std::string text) noexcept {
     stop_watch();
-    if (growing_->fail(why, std::move(text))) target_->discard();
-    return why;
+    const std::lock_guard lock(mutex_);
+    if (!end_claimed_ && growing_->fail(why, std::move(text))) target_->discard();
   }
 
   void fail_when_stalled(const asio::any_io_executor& executor, std::chrono::milliseconds timeout) {
     stop_watch();
     if (!growing()) return;
-    watch_ = std::make_shared<StallWatch>(executor, timeout, growing_);
-    asio::dispatch(executor, [watch = watch_, seen = file_->watermark()] { watch->arm(seen); });
+    auto watch = std::make_shared<StallWatch>(executor, timeout, growing_);
+    watch->start(file_->watermark());
+    const std::lock_guard lock(mutex_);
+    watch_ = std::move(watch);
   }
 
  private:
@@ -143,15 +151,37 @@ class WriterCore {
     return failure ? failure : error_code(Errc::kNotGrowing);
   }
 
+  // A step of the owner failed.
+  error_code give_up(const error_code& why, std::string text) noexcept {
+    stop_watch();
+    const std::lock_guard lock(mutex_);
+    if (growing_->fail(why, std::move(text))) target_->discard();
+    return why;
+  }
+
+  // From here on nobody can abort: the file is about to get its name. False: somebody already has.
+  bool claim_end() noexcept {
+    const std::lock_guard lock(mutex_);
+    end_claimed_ = growing();
+    return end_claimed_;
+  }
+
   void stop_watch() noexcept {
-    if (watch_) std::exchange(watch_, nullptr)->stop();
+    std::shared_ptr<StallWatch> watch;
+    {
+      const std::lock_guard lock(mutex_);
+      watch = std::exchange(watch_, nullptr);
+    }
+    if (watch) watch->stop();
   }
 
   std::unique_ptr<WriteTarget> target_;
   SyncPolicy sync_;
   std::shared_ptr<GrowingFile> growing_;
   std::shared_ptr<LiveFile> file_;  // the same, as readers see it
+  std::mutex mutex_;                    // between the owner and an abort from another thread; guards:
   std::shared_ptr<StallWatch> watch_;
+  bool end_claimed_ = false;
 };
 
 Writer make_writer(OpenedTarget opened, const WriterOptions& options) {
@@ -189,7 +219,7 @@ int Writer::fd() const noexcept { return core_->fd(); }
 result<void> Writer::publish(std::uint64_t watermark) { return core_->publish(watermark); }
 result<void> Writer::seal() { return core_->seal(); }
 void Writer::abort(std::string_view reason) noexcept {
-  (void)core_->give_up(Errc::kWriterFailed, std::string(reason));
+  core_->abort(Errc::kWriterFailed, std::string(reason));
 }
 void Writer::fail_when_stalled(const asio::any_io_executor& executor,
                                std::chrono::milliseconds timeout) {

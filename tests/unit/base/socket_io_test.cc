@@ -11,13 +11,11 @@
 #include "support/failing_syscall.h"
 #include "support/no_fd_left.h"
 #include "support/payload.h"
+#include "support/short_sends.h"
 #include "support/sockets.h"
 #include "support/temp_dir.h"
 
 namespace midstream {
-
-// From framed_output_test.cc: sendmsg() and sendfile() of this program can be made to fail. Only the class
-// is needed here, the functions are there.
 namespace {
 
 using Status = IoOutcome::Status;
@@ -51,6 +49,54 @@ TEST_F(SocketIo, SendsWhatFitsAndSaysWhenItIsFull) {
   EXPECT_EQ(test::receive_exactly(pair.far.get(), first.bytes), text.substr(0, first.bytes));
   test::fill(pair.near.get());
   EXPECT_EQ(send_text(pair.near.get(), "x").status, Status::kWouldBlock);
+}
+
+struct ErrnoCase {
+  int number;
+  IoOutcome::Status status;
+  error_code error;
+};
+
+error_code system_error(int number) { return {number, boost::system::system_category()}; }
+
+const ErrnoCase kErrnoCases[] = {
+    {EAGAIN, Status::kWouldBlock, {}},
+    {EINTR, Status::kMoved, {}},  // tried again
+    {EPIPE, Status::kError, Errc::kPeerGone},
+    {ECONNRESET, Status::kError, Errc::kPeerGone},
+    {ECONNABORTED, Status::kError, Errc::kPeerGone},
+    {ETIMEDOUT, Status::kError, Errc::kPeerGone},
+    {ENOTCONN, Status::kError, Errc::kPeerGone},
+    {EHOSTUNREACH, Status::kError, Errc::kPeerGone},
+    {ENETUNREACH, Status::kError, Errc::kPeerGone},
+    {ENETDOWN, Status::kError, Errc::kPeerGone},
+    {ENOBUFS, Status::kError, system_error(ENOBUFS)},
+    {EIO, Status::kError, system_error(EIO)},
+};
+
+TEST_F(SocketIo, EveryErrnoHasItsOutcome) {
+  const auto pair = test::unix_pair();
+  const UniqueFd file = open("x");
+  for (const ErrnoCase& row : kErrnoCases) {
+    test::ShortSends sends(pair.near.get());
+    sends.fail(row.number);
+    const IoOutcome sent = send_text(pair.near.get(), "x");
+    EXPECT_EQ(sent.status, row.status) << row.number;
+    EXPECT_EQ(sent.error, row.error) << row.number;
+    sends.fail(row.number);
+    const IoOutcome file_sent = send_file_some(pair.near.get(), {file.get(), 0, 1}, 1);
+    EXPECT_EQ(file_sent.status, row.status) << row.number;
+    EXPECT_EQ(file_sent.error, row.error) << row.number;
+  }
+}
+
+TEST_F(SocketIo, MoreIsMarkedForTheKernel) {
+  const auto pair = test::unix_pair();
+  const test::ShortSends sends(pair.near.get());
+  EXPECT_EQ(send_text(pair.near.get(), "x", true).status, Status::kMoved);
+  EXPECT_EQ(sends.last_flags(), MSG_MORE | MSG_NOSIGNAL);
+  EXPECT_EQ(send_text(pair.near.get(), "x", false).status, Status::kMoved);
+  EXPECT_EQ(sends.last_flags(), MSG_NOSIGNAL);
 }
 
 TEST_F(SocketIo, SendsSeveralPartsInTheirOrder) {
