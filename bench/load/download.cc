@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client.h"
+#include "response.h"
 
 namespace {
 

@@ -19,6 +19,7 @@
 
 #include "blocks.h"
 #include "client.h"
+#include "response.h"
 
 namespace {
 

@@ -17,6 +17,7 @@
 
 #include "blocks.h"
 #include "client.h"
+#include "response.h"
 
 namespace {
 

@@ -1,6 +1,7 @@
 // LiveFile: one file that readers may send while one writer still appends to it.
 //
-//   growing --publish()*--> growing --seal()--> sealed      growing --fail()--> failed      (both final)
+//   growing --publish()*--> growing --seal()--> sealed      growing --fail()--> failed      (both
+//   final)
 //
 // Invariants
 //  1. Bytes [0, watermark) are readable and never change.
@@ -8,12 +9,12 @@
 //  3. Only the writer (a Writer, or the Follower for a file of another process) leaves `growing`.
 //  4. A writer that is destroyed while growing means failed: a crash never looks like a short file.
 //
-// Threads: every member may be called from any thread. The writer never waits for a reader: a publish
-// costs one atomic store and, per execution context with somebody to wake, at most one posted task.
+// Threads: every member may be called from any thread. The writer never waits for a reader: a
+// publish costs one atomic store and, per execution context with somebody to wake, at most one
+// posted task.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/async_result.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -22,6 +23,8 @@
 #include <stop_token>
 #include <string>
 #include <utility>
+
+#include <boost/asio/async_result.hpp>
 
 #include <midstream/detail/wait.h>
 #include <midstream/error.h>
@@ -48,7 +51,9 @@ class LiveFile : public std::enable_shared_from_this<LiveFile> {
   [[nodiscard]] State state() const noexcept;
 
   /// The size that the writer promised, in bytes.
-  [[nodiscard]] std::optional<std::uint64_t> declared_size() const noexcept { return declared_size_; }
+  [[nodiscard]] std::optional<std::uint64_t> declared_size() const noexcept {
+    return declared_size_;
+  }
 
   /// The size that the file has or will have: the final one once sealed, the declared one before.
   [[nodiscard]] std::optional<std::uint64_t> total_size() const noexcept;
@@ -58,21 +63,21 @@ class LiveFile : public std::enable_shared_from_this<LiveFile> {
   /// The writer's own words for it; may be empty.
   [[nodiscard]] std::string failure_text() const;
 
-  /// Open for reading for as long as this object lives. Use explicit offsets (`pread`, `sendfile` with an
-  /// offset): the file position is shared by all readers and means nothing.
+  /// Open for reading for as long as this object lives. Use explicit offsets (`pread`, `sendfile`
+  /// with an offset): the file position is shared by all readers and means nothing.
   [[nodiscard]] int fd() const noexcept { return fd_; }
 
   /// Blocks until a byte at `offset` is readable or the file is final.
   /// Gives the watermark: above `offset`, or not above it at the end of a sealed file.
-  /// Errors: the failure of the file, once all bytes before it have been given; `operation_aborted` when
-  /// `stop` is requested; `timed_out` at the deadline.
+  /// Errors: the failure of the file, once all bytes before it have been given; `operation_aborted`
+  /// when `stop` is requested; `timed_out` at the deadline.
   [[nodiscard]] result<std::uint64_t> wait_beyond(std::uint64_t offset, std::stop_token stop = {},
                                                   std::optional<Deadline> deadline = std::nullopt);
 
-  /// The same without blocking: completes with `void(error_code, std::uint64_t watermark)`, never inside
-  /// the call. Resumes on the handler's associated executor (`executor` if it has none), at most once per
-  /// wake-up of its execution context. The wait keeps the file alive. Cancellation (every type) completes
-  /// it with `operation_aborted` at once; other waiters do not notice.
+  /// The same without blocking: completes with `void(error_code, std::uint64_t watermark)`, never
+  /// inside the call. Resumes on the handler's associated executor (`executor` if it has none), at
+  /// most once per wake-up of its execution context. The wait keeps the file alive. Cancellation
+  /// (every type) completes it with `operation_aborted` at once; other waiters do not notice.
   template <class Executor, class CompletionToken>
   auto async_wait_beyond(const Executor& executor, std::uint64_t offset, CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(error_code, std::uint64_t)>(

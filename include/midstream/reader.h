@@ -1,11 +1,8 @@
 // Readers of a LiveFile: a blocking one and one for Asio, with the same meaning.
-// Each has its own offset; any number of them may read one file, before, during and after it is written.
+// Each has its own offset; any number of them may read one file, before, during and after it is
+// written.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/compose.hpp>
-#include <boost/asio/error.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +11,12 @@
 #include <stop_token>
 #include <utility>
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/compose.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+
 #include <midstream/error.h>
 #include <midstream/live_file.h>
 
@@ -21,7 +24,8 @@ namespace midstream {
 
 namespace detail {
 /// pread(2) of bytes that are known to be readable. Errors: those of pread(2), `kTruncated`.
-result<std::size_t> read_published(const LiveFile& file, std::uint64_t offset, std::span<std::byte> out);
+result<std::size_t> read_published(const LiveFile& file, std::uint64_t offset,
+                                   std::span<std::byte> out);
 }  // namespace detail
 
 /// Threads: one at a time per reader.
@@ -30,9 +34,10 @@ class Reader {
   explicit Reader(std::shared_ptr<LiveFile> file, std::uint64_t offset = 0) noexcept
       : file_(std::move(file)), offset_(offset) {}
 
-  /// Reads what is there, at least one byte; waits for it if need be. 0 = the end of a sealed file (or an
-  /// empty `out`). A failed file gives all its bytes first and then its error, each time.
-  /// Errors also: `operation_aborted` (stop), `timed_out` (deadline); both leave the offset as it was.
+  /// Reads what is there, at least one byte; waits for it if need be. 0 = the end of a sealed file
+  /// (or an empty `out`). A failed file gives all its bytes first and then its error, each time.
+  /// Errors also: `operation_aborted` (stop), `timed_out` (deadline); both leave the offset as it
+  /// was.
   [[nodiscard]] result<std::size_t> read(std::span<std::byte> out, std::stop_token stop = {},
                                          std::optional<LiveFile::Deadline> deadline = std::nullopt);
 
@@ -45,8 +50,8 @@ class Reader {
   std::uint64_t offset_;
 };
 
-/// An AsyncReadStream (asio::async_read works on it). One operation at a time. It reads published bytes
-/// with pread(2) on the executor, so a file that left the page cache costs a disk read there.
+/// An AsyncReadStream (asio::async_read works on it). One operation at a time. It reads published
+/// bytes with pread(2) on the executor, so a file that left the page cache costs a disk read there.
 class AsyncReader {
  public:
   using executor_type = boost::asio::any_io_executor;
@@ -66,8 +71,9 @@ class AsyncReader {
     return file_->async_wait_beyond(executor_, offset_, std::forward<CompletionToken>(token));
   }
 
-  /// Completes with `void(error_code, std::size_t count)`: at least one byte, or `asio::error::eof` at the
-  /// end of a sealed file, or the failure of the file. The reader and the buffers must outlive it.
+  /// Completes with `void(error_code, std::size_t count)`: at least one byte, or `asio::error::eof`
+  /// at the end of a sealed file, or the failure of the file. Without room in `buffers`: at once
+  /// with 0 bytes. The reader and the buffers must outlive it.
   template <class MutableBuffers, class CompletionToken>
   auto async_read_some(const MutableBuffers& buffers, CompletionToken&& token) {
     return boost::asio::async_compose<CompletionToken, void(error_code, std::size_t)>(
@@ -79,10 +85,15 @@ class AsyncReader {
   struct ReadOp {
     AsyncReader* reader;
     MutableBuffers buffers;
+    bool started = false;
 
     template <class Self>
     void operator()(Self& self) {
+      if (std::exchange(started, true)) return self.complete(error_code(), 0);
       self.reset_cancellation_state(boost::asio::enable_total_cancellation());
+      if (boost::asio::buffer_size(buffers) == 0) {  // nothing was asked for
+        return boost::asio::post(reader->executor_, std::move(self));
+      }
       const std::uint64_t from = reader->offset_;
       reader->file_->async_wait_beyond(reader->executor_, from, std::move(self));
     }
@@ -102,8 +113,7 @@ class AsyncReader {
         reader->offset_ += *read;
         if (*read < out.size()) break;
       }
-      const bool wanted = boost::asio::buffer_size(buffers) > 0;
-      self.complete(count == 0 && wanted ? boost::asio::error::eof : error_code(), count);
+      self.complete(count == 0 ? boost::asio::error::eof : error_code(), count);
     }
   };
 

@@ -1,11 +1,6 @@
 // send_file: a LiveFile, growing or finished, to a TCP socket with sendfile(2), header first.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/compose.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -14,6 +9,12 @@
 #include <string>
 #include <utility>
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/compose.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
 #include <midstream/error.h>
 #include <midstream/live_file.h>
 
@@ -21,27 +22,30 @@ namespace midstream {
 
 /// How the receiver learns where the body ends.
 enum class Framing : std::uint8_t {
-  kRaw,      ///< by a length sent before (`count`, or the total size), or by the end of the connection
+  kRaw,  ///< by a length sent before (`count`, or the total size), or by the end of the connection
   kChunked,  ///< by the chunked coding (RFC 9112 section 7.1)
 };
 
 struct SendFileOptions {
-  std::uint64_t offset = 0;            ///< first byte to send, from the start of the file
-  std::optional<std::uint64_t> count = {};  ///< exactly so many bytes; absent: to the end of the file
+  std::uint64_t offset = 0;  ///< first byte to send, from the start of the file
+  std::optional<std::uint64_t> count =
+      {};  ///< exactly so many bytes; absent: to the end of the file
   Framing framing = Framing::kRaw;
-  std::string head = {};  ///< sent before the body, in one segment with its first bytes where they are there
-  std::optional<std::chrono::milliseconds> stall_timeout = {};  ///< how long the peer may take no byte; absent: for ever
+  std::string head =
+      {};  ///< sent before the body, in one segment with its first bytes where they are there
+  std::optional<std::chrono::milliseconds> stall_timeout =
+      {};  ///< how long the peer may take no byte; absent: for ever
 };
 
 /// Sends `file` to the TCP socket `socket`, following it while it grows. Gives the body bytes sent.
 /// Never sends more than `count` or the declared size. Blocks the calling thread; the socket is
-/// non-blocking meanwhile and gets its mode back. `stop` ends it at once, in the middle of a transfer too.
-/// Errors: the failure of the file (after all its bytes were sent), `kIncomplete` (it ended before
-/// `count`), `kPeerGone`, `kPeerStalled`, `operation_aborted`. After any error the message is incomplete:
-/// close the connection. Where only the end of the connection ends the body, closing now resets it, so
-/// that the receiver does not take the body for whole.
-result<std::uint64_t> send_file(int socket, std::shared_ptr<LiveFile> file, SendFileOptions options = {},
-                                std::stop_token stop = {});
+/// non-blocking meanwhile and gets its mode back. `stop` ends it at once, in the middle of a
+/// transfer too. Errors: the failure of the file (after all its bytes were sent), `kIncomplete` (it
+/// ended before `count`), `kPeerGone`, `kPeerStalled`, `operation_aborted`. After any error the
+/// message is incomplete: close the connection. Where only the end of the connection ends the body,
+/// closing now resets it, so that the receiver does not take the body for whole.
+result<std::uint64_t> send_file(int socket, std::shared_ptr<LiveFile> file,
+                                SendFileOptions options = {}, std::stop_token stop = {});
 
 namespace detail {
 
@@ -50,10 +54,12 @@ class FileSender;
 // What the sender needs before it can go on.
 enum class SendNeed : std::uint8_t { kWritable, kGrowth, kTurn, kNothing };
 
-std::shared_ptr<FileSender> make_file_sender(int socket, std::shared_ptr<LiveFile> file, SendFileOptions options);
+std::shared_ptr<FileSender> make_file_sender(int socket, std::shared_ptr<LiveFile> file,
+                                             SendFileOptions options);
 SendNeed advance(FileSender& sender) noexcept;  // sends until it needs something
-void report_wait(FileSender& sender, const error_code& error) noexcept;  // how a wait ended; errors stick
-std::uint64_t waits_of(const FileSender& sender) noexcept;               // how many times advance() was called
+void report_wait(FileSender& sender,
+                 const error_code& error) noexcept;         // how a wait ended; errors stick
+std::uint64_t waits_of(const FileSender& sender) noexcept;  // how many times advance() was called
 LiveFile& file_of(FileSender& sender) noexcept;
 std::uint64_t offset_of(const FileSender& sender) noexcept;
 std::uint64_t sent_by(const FileSender& sender) noexcept;
@@ -90,8 +96,7 @@ struct SendFileOp {
         const auto executor = socket.get_executor();
         return file.async_wait_beyond(executor, from, std::move(self));
       }
-      case SendNeed::kTurn:
-        return asio::post(socket.get_executor(), std::move(self));
+      case SendNeed::kTurn: return asio::post(socket.get_executor(), std::move(self));
       case SendNeed::kNothing: break;
     }
     const error_code outcome = error_of(*sender);
@@ -124,18 +129,19 @@ struct SendFileOp {
 }  // namespace detail
 
 /// The same on an Asio TCP socket (`boost::asio::basic_stream_socket`). Completes with
-/// `void(error_code, std::uint64_t body_bytes_sent)` on the handler's associated executor, else on the
-/// socket's. The socket must outlive it and stays non-blocking (`native_non_blocking`); nothing else may
-/// write to it meanwhile. Cancellation of every type ends it, in the middle of a transfer too; what was
-/// sent by then is in `body_bytes_sent`. Takes at most 1 MiB per turn, so that other work on the executor goes on.
+/// `void(error_code, std::uint64_t body_bytes_sent)` on the handler's associated executor, else on
+/// the socket's. The socket must outlive it and stays non-blocking (`native_non_blocking`); nothing
+/// else may write to it meanwhile. Cancellation of every type ends it, in the middle of a transfer
+/// too; what was sent by then is in `body_bytes_sent`. Takes at most 1 MiB per turn, so that other
+/// work on the executor goes on.
 template <class Socket, class CompletionToken>
 auto async_send_file(Socket& socket, std::shared_ptr<LiveFile> file, SendFileOptions options,
                      CompletionToken&& token) {
   return boost::asio::async_compose<CompletionToken, void(error_code, std::uint64_t)>(
-      detail::SendFileOp<Socket>{socket,
-                                 detail::make_file_sender(socket.native_handle(), std::move(file),
-                                                          std::move(options)),
-                                 nullptr},
+      detail::SendFileOp<Socket>{
+          socket,
+          detail::make_file_sender(socket.native_handle(), std::move(file), std::move(options)),
+          nullptr},
       token, socket);
 }
 

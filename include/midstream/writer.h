@@ -9,7 +9,6 @@
 
 #include <sys/types.h>
 
-#include <boost/asio/any_io_executor.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +17,8 @@
 #include <optional>
 #include <span>
 #include <string_view>
+
+#include <boost/asio/any_io_executor.hpp>
 
 #include <midstream/error.h>
 #include <midstream/live_file.h>
@@ -37,20 +38,22 @@ enum class SyncPolicy : std::uint8_t {
 
 struct WriterOptions {
   std::optional<std::uint64_t> declared_size = {};  ///< bytes; a promise that seal() checks
-  mode_t mode = 0644;                          ///< of a file that create() makes; the umask applies
+  mode_t mode = 0644;  ///< of a file that create() makes; the umask applies
   SyncPolicy sync = SyncPolicy::kNone;
 };
 
 class Writer {
  public:
-  /// A new file that gets the name `path` when it is sealed, in one atomic step; until then an older file
-  /// of that name stays as it is. Nothing is left behind by an abort or a crash (`O_TMPFILE`, open(2); a
-  /// hidden temporary beside the target where the file system has none).
+  /// A new file that gets the name `path` when it is sealed, in one atomic step; until then an
+  /// older file of that name stays as it is. Nothing is left behind by an abort or a crash
+  /// (`O_TMPFILE`, open(2); a hidden temporary beside the target where the file system has none).
   /// Errors: those of open(2); `is_a_directory` where `path` is one.
-  [[nodiscard]] static result<Writer> create(const std::filesystem::path& path, WriterOptions options = {});
+  [[nodiscard]] static result<Writer> create(const std::filesystem::path& path,
+                                             WriterOptions options = {});
 
-  /// Goes on with a file that the caller has open for writing, and takes over `owned_fd` (it is closed
-  /// also when this fails). What the file holds already is readable at once. Its name is the caller's matter.
+  /// Goes on with a file that the caller has open for writing, and takes over `owned_fd` (it is
+  /// closed also when this fails). What the file holds already is readable at once. Its name is the
+  /// caller's matter.
   [[nodiscard]] static result<Writer> attach(int owned_fd, WriterOptions options = {});
 
   Writer(Writer&&) noexcept;
@@ -62,28 +65,35 @@ class Writer {
   [[nodiscard]] const std::shared_ptr<LiveFile>& file() const noexcept;
 
   /// Appends and publishes all of `bytes`, or fails. A failed write aborts the file, except
-  /// `kBeyondDeclaredSize` (nothing is written, the file goes on growing).
+  /// `kBeyondDeclaredSize` (nothing is written, the file goes on growing). After the end:
+  /// `kNotGrowing` where the file was sealed, and why it failed where it failed.
   result<void> write(std::span<const std::byte> bytes);
   result<void> write(std::string_view bytes);
 
-  /// The descriptor, for callers that write by other means (`splice`, `pwrite`) and then publish(). Owned
-  /// by the writer; -1 once the file is final.
+  /// The descriptor, for callers that write by other means (`splice`, `pwrite`) and then publish().
+  /// Owned by the writer; -1 once the file is final.
   [[nodiscard]] int fd() const noexcept;
 
   /// Makes the bytes [0, watermark) readable. They must be in the file. Lower than before: ignored.
-  /// Errors: `kBeyondDeclaredSize`, `kNotGrowing`.
+  /// Errors: `kBeyondDeclaredSize`; after the end as write().
   result<void> publish(std::uint64_t watermark);
 
-  /// Finishes the file: sync as configured, close, name, and only then the readers' end. A failure on the
-  /// way, or fewer bytes than declared, aborts it. Sealing a sealed file is fine.
+  /// Finishes the file: sync as configured, close, name, and only then the readers' end. A failure
+  /// on the way, or fewer bytes than declared, aborts it, and the name stays as it was (only when
+  /// the very last step fails, the fsync of the directory, it is the new file's already). Sealing a
+  /// sealed file is fine.
   result<void> seal();
 
-  /// Gives up: readers get what was written and then `kWriterFailed`. After an end: nothing.
+  /// Gives up: readers get what was written and then `kWriterFailed`. After an end, or once seal()
+  /// is about to give the file its name: nothing. Never waits for an operation that is under way in
+  /// another thread.
   void abort(std::string_view reason = {}) noexcept;
 
   /// From now on, a pause of more than `timeout` between two publishes fails the file with
-  /// `kWriterStalled`. The timer runs on `executor`, and ends with the file.
-  void fail_when_stalled(const boost::asio::any_io_executor& executor, std::chrono::milliseconds timeout);
+  /// `kWriterStalled` (after one to two times `timeout`). The timer runs on `executor`, whose
+  /// context must outlive the writer, and ends with the file.
+  void fail_when_stalled(const boost::asio::any_io_executor& executor,
+                         std::chrono::milliseconds timeout);
 
  private:
   friend class detail::WriterCore;

@@ -1,4 +1,5 @@
-// MIDSTREAM_CHECK: a programmer's mistake ends the process, in release builds too. Never for peer input.
+// MIDSTREAM_CHECK: a programmer's mistake ends the process, in release builds too. Never for peer
+// input.
 #pragma once
 
 #include <cstdio>

@@ -1,8 +1,9 @@
-#include <midstream/error.h>
-
-#include <boost/asio/error.hpp>
 #include <cerrno>
 #include <string>
+
+#include <boost/asio/error.hpp>
+
+#include <midstream/error.h>
 
 namespace midstream {
 namespace {
@@ -35,7 +36,9 @@ const boost::system::error_category& error_category() noexcept {
   return category;
 }
 
-error_code make_error_code(Errc value) noexcept { return {static_cast<int>(value), error_category()}; }
+error_code make_error_code(Errc value) noexcept {
+  return {static_cast<int>(value), error_category()};
+}
 
 Side side_of(const error_code& error) noexcept {
   if (error.category() == error_category()) {

@@ -1,10 +1,12 @@
-// FramedOutput: a message on its way into a socket: header text, then pieces (memory or file ranges), each
-// framed as the message asks. It owns the order and the framing; the caller owns waiting.
+// FramedOutput: a message on its way into a socket: header text, then pieces (memory or file
+// ranges), each framed as the message asks. It owns the order and the framing; the caller owns
+// waiting.
 //
 //   put_head()  ->  { put_memory() | put_file() }*  ->  put_end()      flush() after any of them
 //
 // Invariants
-//  1. At most one piece is on its way; put the next one only when pending() is false or flush gave kFlushed.
+//  1. At most one piece is on its way; put the next one only when pending() is false or flush gave
+//  kFlushed.
 //  2. With chunked framing a chunk is announced only when all of its bytes are there.
 //  3. After an error nothing more is sent: an incomplete message never gets its final chunk.
 //
@@ -28,7 +30,8 @@ class FramedOutput {
     kFlushed,     ///< everything put so far is in the socket
     kSocketFull,  ///< wait for writability, then flush again
     kTurnOver,    ///< the turn's share is used up; let others go first, then flush again
-    kFileEnded,   ///< the file is shorter than the range that was put: the message cannot be completed
+    kFileEnded,   ///< the file is shorter than the range that was put: the message cannot be
+                  ///< completed
     kFailed,      ///< see error()
   };
 
@@ -40,18 +43,21 @@ class FramedOutput {
 
   /// Borrowed until it is flushed.
   void put_memory(std::string_view bytes);
-  /// `same_bytes`: the range's bytes, where the caller has them at hand. The first attempt sends them from
-  /// memory together with their framing, in one call; what does not fit goes on from the file. They need
-  /// to live only until the next flush returns. For small pieces this beats sendfile (docs/decisions).
+  /// `same_bytes`: the range's bytes, where the caller has them at hand. The first attempt sends
+  /// them from memory together with their framing, in one call; what does not fit goes on from the
+  /// file. They need to live only until the next flush returns. For small pieces this beats
+  /// sendfile (docs/decisions).
   void put_file(const FileRange& range, std::string_view same_bytes = {});
-  /// The end of the body: with chunked framing, the final chunk. May be put behind a piece on its way.
+  /// The end of the body: with chunked framing, the final chunk. May be put behind a piece on its
+  /// way.
   void put_end();
 
-  /// Sends what is there, at most `turn_bytes`. `more`: the caller has the next piece ready, so the last
-  /// segment may wait for it. After put_end() nothing waits.
+  /// Sends what is there, at most `turn_bytes`. `more`: the caller has the next piece ready, so the
+  /// last segment may wait for it. After put_end() nothing waits.
   Status flush(int socket, std::size_t turn_bytes, bool more);
 
-  /// Nothing waits to be sent (a chunk's closing CRLF may wait for the next piece after flush(more)).
+  /// Nothing waits to be sent (a chunk's closing CRLF may wait for the next piece after
+  /// flush(more)).
   [[nodiscard]] bool pending() const noexcept {
     return !text_.empty() || !between_pieces() || !tail_.empty();
   }
@@ -77,7 +83,8 @@ class FramedOutput {
   std::size_t text_sent_ = 0;  // of text_
   std::string_view memory_;
   FileRange file_;
-  std::string_view tail_;  // behind the piece: the end of its chunk, perhaps of the body; static text
+  std::string_view
+      tail_;  // behind the piece: the end of its chunk, perhaps of the body; static text
   error_code error_;
   std::uint64_t body_bytes_ = 0;
   Framing framing_ = Framing::kRaw;

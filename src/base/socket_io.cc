@@ -68,7 +68,8 @@ IoOutcome send_some(int socket, std::span<iovec> parts, bool more) noexcept {
 }
 
 IoOutcome send_file_some(int socket, const FileRange& range, std::size_t limit_bytes) noexcept {
-  const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(range.count, limit_bytes));
+  const std::size_t wanted =
+      static_cast<std::size_t>(std::min<std::uint64_t>(range.count, limit_bytes));
   for (;;) {
     off_t offset = static_cast<off_t>(range.offset);
     const ssize_t sent = ::sendfile(socket, range.fd, &offset, wanted);

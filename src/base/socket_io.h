@@ -1,4 +1,5 @@
-// The system calls that move bytes through a non-blocking stream socket, each with its errno mapped once.
+// The system calls that move bytes through a non-blocking stream socket, each with its errno mapped
+// once.
 #pragma once
 
 #include <sys/uio.h>
@@ -33,10 +34,10 @@ struct FileRange {
 /// sendmsg(2). `more` = MSG_MORE: more follows at once, hold a partial segment back.
 IoOutcome send_some(int socket, std::span<iovec> parts, bool more) noexcept;
 
-/// At most `limit_bytes` of `range` by sendfile(2) with an explicit offset; where the file system has no
-/// sendfile (EINVAL, ENOSYS), by pread(2) and send(2). Does not advance `range`.
-/// sendfile(2) has no MSG_NOSIGNAL: ignore or block SIGPIPE, or a peer that left ends the process.
-/// Errors: `kPeerGone`, or the error of reading the file.
+/// At most `limit_bytes` of `range` by sendfile(2) with an explicit offset; where the file system
+/// has no sendfile (EINVAL, ENOSYS), by pread(2) and send(2). Does not advance `range`. sendfile(2)
+/// has no MSG_NOSIGNAL: ignore or block SIGPIPE, or a peer that left ends the process. Errors:
+/// `kPeerGone`, or the error of reading the file.
 IoOutcome send_file_some(int socket, const FileRange& range, std::size_t limit_bytes) noexcept;
 
 /// recv(2). Errors: `kPeerGone`.
@@ -49,7 +50,8 @@ std::uint64_t unacknowledged_bytes(int socket) noexcept;
 /// (TCP_NOTSENT_LOWAT, tcp(7)): wait for that before reset_on_close().
 void writable_when_all_sent(int socket) noexcept;
 
-/// close(2) will reset the connection: the only visible failure of a body that the end of the connection ends.
+/// close(2) will reset the connection: the only visible failure of a body that the end of the
+/// connection ends.
 void reset_on_close(int socket) noexcept;
 
 }  // namespace midstream

@@ -29,7 +29,8 @@ class UniqueFd {
     fd_ = fd;
   }
 
-  /// Closes and gives close(2)'s errno, 0 if fine. The descriptor is gone either way (close(2), Linux).
+  /// Closes and gives close(2)'s errno, 0 if fine. The descriptor is gone either way (close(2),
+  /// Linux).
   [[nodiscard]] int close_checked() noexcept {
     if (fd_ < 0) return 0;
     return ::close(std::exchange(fd_, -1)) == 0 ? 0 : errno;

@@ -273,7 +273,7 @@ void HeadParser::reset() {
 
 void HeadParser::release_memory() {
   reset();
-  fields_ = {};
+  std::vector<FieldView>().swap(fields_);  // "= {}" would keep the memory
 }
 
 }  // namespace midstream::http

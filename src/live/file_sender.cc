@@ -1,12 +1,13 @@
-// FileSender: one LiveFile on its way into one socket. The state behind send_file() and async_send_file();
-// they wait (each in its own way), it sends.
+// FileSender: one LiveFile on its way into one socket. The state behind send_file() and
+// async_send_file(); they wait (each in its own way), it sends.
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/error.hpp>
 #include <limits>
 #include <utility>
+
+#include <boost/asio/error.hpp>
 
 #include <midstream/reader.h>
 #include <midstream/send_file.h>
@@ -17,15 +18,19 @@
 namespace midstream::detail {
 namespace {
 
-constexpr std::size_t kTurnBytes = 1 << 20;        // per turn on a shared executor
-constexpr std::size_t kCopyBytesMax = 16 * 1024;   // chunks up to this leave in one call, from memory
+constexpr std::size_t kTurnBytes = 1 << 20;  // per turn on a shared executor
+constexpr std::size_t kCopyBytesMax =
+    16 * 1024;  // chunks up to this leave in one call, from memory
 
 }  // namespace
 
 class FileSender {
  public:
   FileSender(int socket, std::shared_ptr<LiveFile> file, SendFileOptions options)
-      : socket_(socket), file_(std::move(file)), options_(std::move(options)), offset_(options_.offset) {
+      : socket_(socket),
+        file_(std::move(file)),
+        options_(std::move(options)),
+        offset_(options_.offset) {
     output_.put_head(options_.head);
     output_.set_framing(options_.framing == Framing::kChunked ? FramedOutput::Framing::kChunked
                                                               : FramedOutput::Framing::kRaw);
@@ -68,7 +73,8 @@ class FileSender {
   void report_wait(const error_code& error) noexcept {
     if (error && !error_) {
       // A failed file shows in put_next_piece(); here only what ended the wait itself counts.
-      if (error == boost::asio::error::operation_aborted || side_of(error) != Side::kFile) error_ = error;
+      if (error == boost::asio::error::operation_aborted || side_of(error) != Side::kFile)
+        error_ = error;
     }
   }
 
@@ -123,7 +129,8 @@ class FileSender {
     output_.put_file(range);
   }
 
-  // The last step: where nothing but the end of the connection would tell, a failure must not look like an end.
+  // The last step: where nothing but the end of the connection would tell, a failure must not look
+  // like an end.
   SendNeed finish() noexcept {
     const bool end_is_told = options_.framing == Framing::kChunked || end_;
     if (!error_ || end_is_told || side_of(error_) == Side::kClient) return SendNeed::kNothing;
@@ -154,7 +161,9 @@ std::shared_ptr<FileSender> make_file_sender(int socket, std::shared_ptr<LiveFil
   return std::make_shared<FileSender>(socket, std::move(file), std::move(options));
 }
 SendNeed advance(FileSender& sender) noexcept { return sender.advance(); }
-void report_wait(FileSender& sender, const error_code& error) noexcept { sender.report_wait(error); }
+void report_wait(FileSender& sender, const error_code& error) noexcept {
+  sender.report_wait(error);
+}
 std::uint64_t waits_of(const FileSender& sender) noexcept { return sender.waits(); }
 LiveFile& file_of(FileSender& sender) noexcept { return sender.file(); }
 std::uint64_t offset_of(const FileSender& sender) noexcept { return sender.offset(); }

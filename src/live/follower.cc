@@ -1,20 +1,16 @@
 // The Follower's parts: a table of followed files by FileId, one inotify instance, one timer.
 //
 // Invariants (all under mutex_)
-//  1. A file is in files_ from its first follow() until its end, or until its last reader let go of it.
-//  2. A watched file is examined at every event of its inode; an unwatched one at every tick of the timer.
+//  1. A file is in files_ from its first follow() until its end, or until its last reader let go of
+//  it.
+//  2. A watched file is examined at every event of its inode; an unwatched one at every tick of the
+//  timer.
 //  3. Watch first, then ask the kernel for writers: the last close cannot fall in between.
 //  4. Nothing here owns a LiveFile: a file without readers is not followed.
-#include <midstream/follower.h>
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/asio/error.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <ctime>
 #include <mutex>
 #include <optional>
@@ -22,6 +18,13 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <midstream/follower.h>
 
 #include "base/errno_error.h"
 #include "base/unique_fd.h"
@@ -56,8 +59,9 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
 
   void start() {
     auto inotify = Inotify::open();
-    if (!inotify) return notice("inotify cannot be used (" + inotify.error().message() +
-                                "): growing files are looked at by a timer");
+    if (!inotify)
+      return notice("inotify cannot be used (" + inotify.error().message() +
+                    "): growing files are looked at by a timer");
     const std::lock_guard lock(mutex_);
     inotify_.emplace(std::move(*inotify));
     events_.assign(::dup(inotify_->fd()));
@@ -78,7 +82,8 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
       files_.clear();
       by_watch_.clear();
     }
-    for (const auto& file : orphans) file->fail(Errc::kWriterFailed, "the follower was stopped");
+    for (const auto& file : orphans)
+      file->fail(Errc::kWriterFailed, "the follower was stopped");
   }
 
   result<std::shared_ptr<LiveFile>> follow(UniqueFd fd) {
@@ -91,7 +96,8 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
       if (auto file = known->second.file.lock()) return std::shared_ptr<LiveFile>(std::move(file));
     }
     const Writers writers = stopped_ ? Writers::kNone : probe_writers(fd.get());
-    const bool rests = writers == Writers::kUnknown && !written_within(status, options_.idle_timeout);
+    const bool rests =
+        writers == Writers::kUnknown && !written_within(status, options_.idle_timeout);
     if (writers == Writers::kNone || rests) return sealed(std::move(fd));
     return begin(id, std::move(fd), status);
   }
@@ -111,7 +117,8 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
 
   static result<std::shared_ptr<LiveFile>> sealed(UniqueFd fd) {
     struct stat status {};
-    if (::fstat(fd.get(), &status) != 0) return errno_error();  // again: the probe came after the first
+    if (::fstat(fd.get(), &status) != 0)
+      return errno_error();  // again: the probe came after the first
     const auto size = static_cast<std::uint64_t>(status.st_size);
     auto file = std::make_shared<GrowingFile>(std::move(fd), size, std::nullopt);
     file->seal();
@@ -161,7 +168,8 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
     if (::fstat(file.fd(), &status) != 0) return file.fail(errno_error(), "fstat failed");
     const bool unlinked = status.st_nlink == 0;
     const Writers writers = ask_writers || unlinked ? probe_writers(file.fd()) : Writers::kSome;
-    if (writers == Writers::kNone && ::fstat(file.fd(), &status) != 0) {  // the size after the last close
+    if (writers == Writers::kNone &&
+        ::fstat(file.fd(), &status) != 0) {  // the size after the last close
       return file.fail(errno_error(), "fstat failed");
     }
     const auto size = static_cast<std::uint64_t>(status.st_size);

@@ -1,11 +1,13 @@
-// One inotify(7) instance. No threads, no waiting of its own: the owner waits for fd() to become readable.
+// One inotify(7) instance. No threads, no waiting of its own: the owner waits for fd() to become
+// readable.
 #pragma once
+
+#include <sys/inotify.h>
 
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <sys/inotify.h>
 
 #include <midstream/error.h>
 

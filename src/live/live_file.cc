@@ -1,10 +1,11 @@
-#include <midstream/live_file.h>
-
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/error.hpp>
 #include <condition_variable>
+
+#include <boost/asio/error.hpp>
+
+#include <midstream/live_file.h>
 
 #include "live/wake_group.h"
 
@@ -12,7 +13,8 @@ namespace midstream {
 
 namespace detail {
 
-// Readers that block their own threads. Each costs a thread, so one condition for all of them will do.
+// Readers that block their own threads. Each costs a thread, so one condition for all of them will
+// do.
 struct BlockedReaders {
   std::mutex mutex;
   std::condition_variable_any changed;
@@ -21,7 +23,8 @@ struct BlockedReaders {
 
 }  // namespace detail
 
-LiveFile::LiveFile(int owned_read_fd, std::uint64_t watermark, std::optional<std::uint64_t> declared_size)
+LiveFile::LiveFile(int owned_read_fd, std::uint64_t watermark,
+                   std::optional<std::uint64_t> declared_size)
     : fd_(owned_read_fd),
       declared_size_(declared_size),
       watermark_(declared_size ? std::min(watermark, *declared_size) : watermark),
@@ -35,11 +38,14 @@ LiveFile::~LiveFile() {
 }
 
 LiveFile::View LiveFile::view() const noexcept {
-  const State state = state_.load(std::memory_order_acquire);  // before the watermark: see invariant 2
+  const State state =
+      state_.load(std::memory_order_acquire);  // before the watermark: see invariant 2
   return {state, watermark_.load(std::memory_order_acquire)};
 }
 
-std::uint64_t LiveFile::watermark() const noexcept { return watermark_.load(std::memory_order_acquire); }
+std::uint64_t LiveFile::watermark() const noexcept {
+  return watermark_.load(std::memory_order_acquire);
+}
 
 LiveFile::State LiveFile::state() const noexcept { return state_.load(std::memory_order_acquire); }
 
@@ -133,7 +139,8 @@ void LiveFile::wake(std::uint64_t watermark, bool final) noexcept {
     if (wants(group->wanted())) group->wake();
   }
   if (wants(blocked_->wanted.load())) {
-    const std::lock_guard lock(blocked_->mutex);  // a reader between its check and its sleep holds it
+    const std::lock_guard lock(
+        blocked_->mutex);  // a reader between its check and its sleep holds it
     blocked_->wanted.store(detail::WakeGroup::kNobody);
     blocked_->changed.notify_all();
   }

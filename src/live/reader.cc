@@ -1,8 +1,8 @@
-#include <midstream/reader.h>
-
 #include <unistd.h>
 
 #include <algorithm>
+
+#include <midstream/reader.h>
 
 #include "base/errno_error.h"
 
@@ -10,10 +10,12 @@ namespace midstream {
 
 namespace detail {
 
-result<std::size_t> read_published(const LiveFile& file, std::uint64_t offset, std::span<std::byte> out) {
+result<std::size_t> read_published(const LiveFile& file, std::uint64_t offset,
+                                   std::span<std::byte> out) {
   const std::uint64_t watermark = file.watermark();
   if (offset >= watermark) return std::size_t{0};
-  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), watermark - offset));
+  const auto wanted =
+      static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), watermark - offset));
   for (;;) {
     const ssize_t got = ::pread(file.fd(), out.data(), wanted, static_cast<off_t>(offset));
     if (got > 0) return static_cast<std::size_t>(got);

@@ -1,13 +1,14 @@
 // The blocking send_file(): polls the socket, sleeps on the file, and a stop request ends both.
-#include <midstream/send_file.h>
-
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <boost/asio/error.hpp>
 #include <utility>
+
+#include <boost/asio/error.hpp>
+
+#include <midstream/send_file.h>
 
 #include "base/errno_error.h"
 #include "base/unique_fd.h"
@@ -33,7 +34,8 @@ class NonBlocking {
   int flags_;
 };
 
-error_code wait_writable(int socket, int stop_event, std::optional<std::chrono::milliseconds> limit) {
+error_code wait_writable(int socket, int stop_event,
+                         std::optional<std::chrono::milliseconds> limit) {
   pollfd fds[2] = {{socket, POLLOUT, 0}, {stop_event, POLLIN, 0}};
   for (;;) {
     const int ready = ::poll(fds, 2, limit ? static_cast<int>(limit->count()) : -1);

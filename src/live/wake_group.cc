@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 #include <tuple>
 #include <utility>
 #include <vector>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 #include <midstream/live_file.h>
 
@@ -34,11 +35,14 @@ class WakeService final : public asio::execution_context::service {
     std::vector<WaitNode*> waiting;
     {
       const std::lock_guard lock(groups_->mutex);
-      for (WakeGroup* group : groups_->groups) group->shut_down(waiting);
+      for (WakeGroup* group : groups_->groups)
+        group->shut_down(waiting);
       groups_->groups.clear();
     }
-    // Without the lock: a waiter may own the last reference to its file, whose groups leave the list.
-    for (WaitNode* node : waiting) WakeGroup::destroy(*node);
+    // Without the lock: a waiter may own the last reference to its file, whose groups leave the
+    // list.
+    for (WaitNode* node : waiting)
+      WakeGroup::destroy(*node);
   }
 
   std::shared_ptr<ContextGroups> groups_ = std::make_shared<ContextGroups>();
@@ -139,7 +143,8 @@ void WakeGroup::shut_down(std::vector<WaitNode*>& waiting) {
   draining_ = true;  // for good: nothing is ever posted again
 }
 
-// WaitNode -----------------------------------------------------------------------------------------------
+// WaitNode
+// -----------------------------------------------------------------------------------------------
 
 WaitNode::WaitNode(std::shared_ptr<LiveFile> file, std::uint64_t offset) noexcept
     : file_(std::move(file)), offset_(std::min(offset, WakeGroup::kNobody - 1)) {}

@@ -1,25 +1,27 @@
 // WakeGroup: the waiters of one LiveFile that live on one execution context (one worker).
 //
-// A publish looks at `wanted()` (one atomic load). If a waiter wants so little, it posts one drain to the
-// context; the drain completes the satisfied waiters there, a batch per turn. While a drain is posted,
-// `wanted()` is kNobody, so the writer posts nothing more.
+// A publish looks at `wanted()` (one atomic load). If a waiter wants so little, it posts one drain
+// to the context; the drain completes the satisfied waiters there, a batch per turn. While a drain
+// is posted, `wanted()` is kNobody, so the writer posts nothing more.
 //
 // Invariants
-//  1. Register, then check: enlist() stores `wanted` and then reads the watermark; publish() stores the
+//  1. Register, then check: enlist() stores `wanted` and then reads the watermark; publish() stores
+//  the
 //     watermark and then reads `wanted` (both sequentially consistent), so no wake-up is lost.
 //  2. A waiter is unlinked under the mutex by exactly one of drain, cancel, shutdown.
 //  3. After the context shut down, nothing is posted to it any more.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/execution_context.hpp>
-#include <boost/intrusive/set.hpp>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/intrusive/set.hpp>
 
 #include <midstream/detail/wait.h>
 
@@ -53,8 +55,9 @@ class WakeGroup {
   WakeGroup* next = nullptr;  // in the file's list; constant once published there
 
  private:
-  using Waiters = boost::intrusive::multiset<WaitNode, boost::intrusive::compare<WaitNode::ByOffset>,
-                                             boost::intrusive::constant_time_size<false>>;
+  using Waiters =
+      boost::intrusive::multiset<WaitNode, boost::intrusive::compare<WaitNode::ByOffset>,
+                                 boost::intrusive::constant_time_size<false>>;
   static constexpr int kBatch = 64;
 
   void post_drain(std::shared_ptr<LiveFile> file);

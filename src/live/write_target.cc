@@ -15,15 +15,15 @@ namespace {
 
 std::string link_of(int fd) { return "/proc/self/fd/" + std::to_string(fd); }  // proc(5)
 
-// Calls `make(name)`, which gives -1 and errno when it fails, with names beside `name` until one is free:
-// what a crash left behind may be in the way, since process numbers come again.
+// Calls `make(name)`, which gives -1 and errno when it fails, with names beside `name` until one is
+// free: what a crash left behind may be in the way, since process numbers come again.
 template <class Make>
 result<std::pair<std::string, int>> with_temporary_name(const std::string& name, const Make& make) {
   static std::atomic<unsigned> counter{0};
   constexpr std::size_t kNameBytesMax = 200;  // of NAME_MAX (255); the rest is for what is added
   for (;;) {
-    std::string temporary = "." + name.substr(0, kNameBytesMax) + "." + std::to_string(::getpid()) + "-" +
-                            std::to_string(counter++) + ".midstream-part";
+    std::string temporary = "." + name.substr(0, kNameBytesMax) + "." + std::to_string(::getpid()) +
+                            "-" + std::to_string(counter++) + ".midstream-part";
     const int made = make(temporary.c_str());
     if (made >= 0) return std::pair(std::move(temporary), made);
     if (errno != EEXIST) return errno_error();
@@ -38,7 +38,8 @@ class FdTarget : public WriteTarget {
 
   result<std::size_t> write_at(std::span<const std::byte> bytes, std::uint64_t offset) override {
     for (;;) {
-      const ssize_t count = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      const ssize_t count =
+          ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (count > 0) return static_cast<std::size_t>(count);
       if (count == 0) return errno_error(EIO);
       if (errno != EINTR) return errno_error();
@@ -60,8 +61,8 @@ class FdTarget : public WriteTarget {
   UniqueFd fd_;
 };
 
-// A file that gets its name at the commit. Unnamed until then (O_TMPFILE, open(2)) where the file system
-// can, so that a crash leaves nothing; else under a hidden temporary name.
+// A file that gets its name at the commit. Unnamed until then (O_TMPFILE, open(2)) where the file
+// system can, so that a crash leaves nothing; else under a hidden temporary name.
 class NamedTarget final : public FdTarget {
  public:
   NamedTarget(UniqueFd fd, UniqueFd directory, std::string name, std::string temporary)
@@ -74,7 +75,8 @@ class NamedTarget final : public FdTarget {
   error_code commit(int read_fd) override {
     if (temporary_.empty()) {
       const std::string source = link_of(read_fd);
-      if (::linkat(AT_FDCWD, source.c_str(), directory_.get(), name_.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+      if (::linkat(AT_FDCWD, source.c_str(), directory_.get(), name_.c_str(), AT_SYMLINK_FOLLOW) ==
+          0) {
         return {};
       }
       if (errno != EEXIST) return errno_error();

@@ -1,4 +1,5 @@
-// WriteTarget: where a Writer's bytes go, as the few operations that can fail. Tests fail each of them.
+// WriteTarget: where a Writer's bytes go, as the few operations that can fail. Tests fail each of
+// them.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +15,8 @@
 
 namespace midstream::detail {
 
-/// Order of calls: write_at()*, then sync(), close(), commit(), sync_directory(). A failure of any of them, or
-/// an abort, is followed by one discard() and nothing else.
+/// Order of calls: write_at()*, then sync(), close(), commit(), sync_directory(). A failure of any
+/// of them, or an abort, is followed by one discard() and nothing else.
 class WriteTarget {
  public:
   virtual ~WriteTarget() = default;
@@ -28,8 +29,9 @@ class WriteTarget {
   /// Gives the file its name. `read_fd` is another descriptor of it.
   [[nodiscard]] virtual error_code commit(int read_fd) = 0;
   [[nodiscard]] virtual error_code sync_directory() = 0;
-  /// Nothing of it may be left under a temporary name. Comes from any thread, also during a write_at(),
-  /// sync() or close() of the owner, which go on undisturbed: the descriptor is closed by the destructor.
+  /// Nothing of it may be left under a temporary name. Comes from any thread, also during a
+  /// write_at(), sync() or close() of the owner, which go on undisturbed: the descriptor is closed
+  /// by the destructor.
   virtual void discard() noexcept = 0;
 };
 
@@ -39,7 +41,8 @@ struct OpenedTarget {
   std::uint64_t size_bytes = 0;
 };
 
-[[nodiscard]] result<OpenedTarget> open_named_target(const std::filesystem::path& path, mode_t mode);
+[[nodiscard]] result<OpenedTarget> open_named_target(const std::filesystem::path& path,
+                                                     mode_t mode);
 [[nodiscard]] result<OpenedTarget> open_attached_target(UniqueFd fd);
 
 /// A writer over any target.

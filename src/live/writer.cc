@@ -1,9 +1,10 @@
-#include <midstream/writer.h>
-
-#include <boost/asio/steady_timer.hpp>
 #include <mutex>
 #include <string>
 #include <utility>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <midstream/writer.h>
 
 #include "live/growing_file.h"
 #include "live/write_target.h"
@@ -15,8 +16,8 @@ namespace asio = boost::asio;
 namespace detail {
 namespace {
 
-// Fails a file whose watermark rests for too long. Lives as long as its timer is armed; the file is only
-// watched (weak), so neither keeps the other.
+// Fails a file whose watermark rests for too long. Lives as long as its timer is armed; the file is
+// only watched (weak), so neither keeps the other.
 class StallWatch : public std::enable_shared_from_this<StallWatch> {
  public:
   StallWatch(const asio::any_io_executor& executor, std::chrono::milliseconds timeout,
@@ -42,10 +43,12 @@ class StallWatch : public std::enable_shared_from_this<StallWatch> {
     timer_.async_wait([self = shared_from_this(), seen](const error_code& cancelled) {
       const auto file = self->file_.lock();
       const std::lock_guard lock(self->mutex_);
-      if (cancelled || self->stopped_ || !file || file->state() != LiveFile::State::kGrowing) return;
+      if (cancelled || self->stopped_ || !file || file->state() != LiveFile::State::kGrowing)
+        return;
       const std::uint64_t now = file->watermark();
       if (now != seen) return self->arm(now);
-      file->fail(Errc::kWriterStalled, "no byte for " + std::to_string(self->timeout_.count()) + " ms");
+      file->fail(Errc::kWriterStalled,
+                 "no byte for " + std::to_string(self->timeout_.count()) + " ms");
     });
   }
 
@@ -117,7 +120,8 @@ class WriterCore {
     }
     if (const error_code failed = target_->close()) return give_up(failed, "close failed");
     if (!claim_end()) return refuse();
-    if (const error_code failed = target_->commit(file_->fd())) return give_up(failed, "naming failed");
+    if (const error_code failed = target_->commit(file_->fd()))
+      return give_up(failed, "naming failed");
     if (sync_ == SyncPolicy::kFileAndDirectory) {
       if (const error_code failed = target_->sync_directory()) {
         return give_up(failed, "fsync of the directory failed");
@@ -127,7 +131,8 @@ class WriterCore {
     return {};
   }
 
-  // From any thread. The descriptor stays open until the owner lets go of the writer: it may be in use.
+  // From any thread. The descriptor stays open until the owner lets go of the writer: it may be in
+  // use.
   void abort(const error_code& why, std::string text) noexcept {
     stop_watch();
     const std::lock_guard lock(mutex_);
@@ -179,7 +184,7 @@ class WriterCore {
   SyncPolicy sync_;
   std::shared_ptr<GrowingFile> growing_;
   std::shared_ptr<LiveFile> file_;  // the same, as readers see it
-  std::mutex mutex_;                    // between the owner and an abort from another thread; guards:
+  std::mutex mutex_;                // between the owner and an abort from another thread; guards:
   std::shared_ptr<StallWatch> watch_;
   bool end_claimed_ = false;
 };

@@ -1,11 +1,12 @@
 // The coroutine types of the server: tied to io_context executors, so that no call is type-erased.
 #pragma once
 
+#include <optional>
+#include <utility>
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <optional>
-#include <utility>
 
 #include "base/check.h"
 
@@ -22,8 +23,8 @@ using Awaitable = asio::awaitable<T, Executor>;
 
 inline constexpr asio::use_awaitable_t<Executor> kAwait{};
 
-/// A place where one coroutine waits until somebody on its thread gives it a value. It resumes inside
-/// give(). No allocation.
+/// A place where one coroutine waits until somebody on its thread gives it a value. It resumes
+/// inside give(). No allocation.
 template <class T>
 class WaitSlot {
  public:
@@ -43,7 +44,8 @@ class WaitSlot {
   }
 
  private:
-  using Handler = typename asio::async_result<asio::use_awaitable_t<Executor>, void(T)>::handler_type;
+  using Handler =
+      typename asio::async_result<asio::use_awaitable_t<Executor>, void(T)>::handler_type;
   std::optional<Handler> handler_;
 };
 

@@ -1,15 +1,16 @@
 // Deadlines: many waits with the same time limit, for one timer.
 //
-// All entries of a queue last equally long, so the one armed first is due first: arming and re-arming is
-// moving to the back of a list. The timer runs only while somebody waits, and at most once per limit for
-// a busy queue. Everything happens on the worker's thread.
+// All entries of a queue last equally long, so the one armed first is due first: arming and
+// re-arming is moving to the back of a list. The timer runs only while somebody waits, and at most
+// once per limit for a busy queue. Everything happens on the worker's thread.
 #pragma once
+
+#include <chrono>
 
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/wait_traits.hpp>
 #include <boost/intrusive/list.hpp>
-#include <chrono>
 
 #include "net/awaitable.h"
 
@@ -19,9 +20,9 @@ class Deadlines {
  public:
   using Clock = std::chrono::steady_clock;
 
-  using Hook = boost::intrusive::list_base_hook<
-      boost::intrusive::tag<Deadlines>,
-      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+  using Hook =
+      boost::intrusive::list_base_hook<boost::intrusive::tag<Deadlines>,
+                                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
   /// Leaves its queue when it is destroyed.
   class Entry : public Hook {

@@ -19,7 +19,8 @@ error_code set_option(int socket, int level, int name) noexcept {
 }
 
 result<UniqueFd> bound_socket(const Endpoint& endpoint, bool shared) {
-  UniqueFd socket(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  UniqueFd socket(
+      ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return errno_error();
   if (const auto failed = set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR)) return failed;
   if (shared) {
@@ -46,7 +47,8 @@ result<Endpoint> local_endpoint(int socket) {
 result<Listening> listen_on(const Endpoint& endpoint, bool shared) {
   Endpoint wanted = endpoint;
   if (!shared) {
-    // SO_REUSEPORT would let a second server of the same user take half of the connections: ask without it.
+    // SO_REUSEPORT would let a second server of the same user take half of the connections: ask
+    // without it.
     const auto alone = bound_socket(endpoint, false);
     if (!alone) return alone.error();
     const auto given = local_endpoint(alone->get());

@@ -1,9 +1,11 @@
-// Listener: one listening socket of one worker (SO_REUSEPORT: the kernel spreads connections over them).
+// Listener: one listening socket of one worker (SO_REUSEPORT: the kernel spreads connections over
+// them).
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <functional>
+
+#include <boost/asio/ip/tcp.hpp>
 
 #include "base/unique_fd.h"
 #include "net/poll_set.h"
@@ -17,16 +19,17 @@ struct Listening {
   Endpoint endpoint;  ///< with the port that was given where 0 was asked for
 };
 
-/// Binds and listens. `shared`: other workers of this process listen there too. The first one is not
-/// shared while it binds, so that a port that any other server has is an error, not a half share.
-/// Errors: EADDRINUSE, EACCES, EADDRNOTAVAIL ...
+/// Binds and listens. `shared`: other workers of this process listen there too. The first one is
+/// not shared while it binds, so that a port that any other server has is an error, not a half
+/// share. Errors: EADDRINUSE, EACCES, EADDRNOTAVAIL ...
 [[nodiscard]] result<Listening> listen_on(const Endpoint& endpoint, bool shared);
 
 class Listener final : PollSet::Source {
  public:
   /// Gets every accepted socket: non-blocking, close-on-exec, TCP_NODELAY.
   using OnAccept = std::function<void(UniqueFd socket, const Endpoint& peer)>;
-  /// Gets errors of accept4(2) that an operator should know (no descriptors left), once until it works again.
+  /// Gets errors of accept4(2) that an operator should know (no descriptors left), once until it
+  /// works again.
   using OnError = std::function<void(const error_code&)>;
 
   Listener(PollSet& poll_set, Listening listening, OnAccept on_accept, OnError on_error);

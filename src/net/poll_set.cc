@@ -40,11 +40,12 @@ void PollSet::stop() {
 }
 
 void PollSet::arm() {
-  descriptor_.async_wait(asio::posix::descriptor_base::wait_read, [this](const error_code& cancelled) {
-    if (cancelled) return;
-    handle_batch();
-    arm();
-  });
+  descriptor_.async_wait(asio::posix::descriptor_base::wait_read,
+                         [this](const error_code& cancelled) {
+                           if (cancelled) return;
+                           handle_batch();
+                           arm();
+                         });
 }
 
 void PollSet::handle_batch() {

@@ -1,20 +1,23 @@
 // PollSet: the sockets of one worker, in an epoll(7) instance of our own that hangs in Asio's.
 //
-// A socket is registered once, edge-triggered, for its whole life; Asio would call epoll_ctl for every
-// wait. Measured: docs/decisions/0003-own-poll-set.md. Everything happens on the worker's thread.
+// A socket is registered once, edge-triggered, for its whole life; Asio would call epoll_ctl for
+// every wait. Measured: docs/decisions/0003-own-poll-set.md. Everything happens on the worker's
+// thread.
 //
 // Invariants
 //  1. A source gets no event after remove(), also not one of the batch that is being handled.
-//  2. Events are handled in the order in which the kernel reports them: what happened before a request
+//  2. Events are handled in the order in which the kernel reports them: what happened before a
+//  request
 //     arrived (an inotify event, say) is seen before the request is read.
 #pragma once
 
 #include <sys/epoll.h>
 
 #include <array>
+#include <cstdint>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <cstdint>
 
 #include <midstream/error.h>
 
@@ -26,7 +29,8 @@ class PollSet {
  public:
   class Source {
    public:
-    /// `events`: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR. May remove and destroy the source.
+    /// `events`: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR. May remove and destroy the
+    /// source.
     virtual void on_ready(std::uint32_t events) = 0;
 
    protected:
@@ -45,7 +49,6 @@ class PollSet {
 
   /// Stops waiting for events, so that the io_context may run out of work.
   void stop();
-
 
  private:
   static constexpr std::size_t kBatch = 128;

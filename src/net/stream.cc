@@ -12,8 +12,7 @@ Stream::Stream(PollSet& poll_set, UniqueFd socket) noexcept
     : poll_set_(poll_set), socket_(std::move(socket)) {}
 
 error_code Stream::open() noexcept {
-  const error_code failed =
-      poll_set_.add(socket_.get(), kEvents, *this);
+  const error_code failed = poll_set_.add(socket_.get(), kEvents, *this);
   registered_ = !failed;
   return failed;
 }
@@ -25,7 +24,8 @@ void Stream::close() noexcept {
 
 IoOutcome Stream::receive(std::span<char> out) noexcept {
   const IoOutcome outcome = receive_some(socket_.get(), out);
-  // A short read has emptied the socket (epoll(7), Q9); but what a hangup left behind has no edge of its own.
+  // A short read has emptied the socket (epoll(7), Q9); but what a hangup left behind has no edge
+  // of its own.
   if (outcome.bytes < out.size() && !hung_up_) readable_ = false;
   return outcome;
 }

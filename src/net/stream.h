@@ -1,7 +1,8 @@
-// Stream: one connected non-blocking TCP socket in a PollSet, and the one coroutine that waits for it.
+// Stream: one connected non-blocking TCP socket in a PollSet, and the one coroutine that waits for
+// it.
 //
-// Invariant: readable() and writable() are only cleared by an operation that came up short, so waiting
-// while they are set is never needed, and a wait never misses an edge.
+// Invariant: readable() and writable() are only cleared by an operation that came up short, so
+// waiting while they are set is never needed, and a wait never misses an edge.
 #pragma once
 
 #include <cstdint>

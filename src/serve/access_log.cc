@@ -1,12 +1,13 @@
 #include "serve/access_log.h"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <iterator>
 #include <utility>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 
 #include "base/errno_error.h"
 
@@ -14,8 +15,8 @@ namespace midstream::serve {
 namespace {
 
 constexpr std::size_t kBufferBytesMax = std::size_t{16} << 20;
-constexpr std::size_t kWriteBytes = 64 * 1024;              // write at once when so much is there
-constexpr std::chrono::milliseconds kCollect{100};          // else collect for so long
+constexpr std::size_t kWriteBytes = 64 * 1024;      // write at once when so much is there
+constexpr std::chrono::milliseconds kCollect{100};  // else collect for so long
 
 std::string_view text_of(BodyEnd end) {
   switch (end) {
@@ -82,7 +83,8 @@ void format_combined(const AccessRecord& record, std::string& out) {
   append_or_dash(out, record.method);
   out.push_back(' ');
   append_or_dash(out, record.target);
-  fmt::format_to(to, " {}\" {} {} \"", version_text(record.version), record.status, record.body_bytes);
+  fmt::format_to(to, " {}\" {} {} \"", version_text(record.version), record.status,
+                 record.body_bytes);
   append_or_dash(out, record.referer);
   out.append("\" \"");
   append_or_dash(out, record.user_agent);
@@ -101,8 +103,8 @@ void format_json(const AccessRecord& record, std::string& out) {
   const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(
                           record.time.time_since_epoch() % std::chrono::seconds(1))
                           .count();
-  fmt::format_to(to, "{{\"time\":\"{}.{:06}Z\",\"client\":\"{}\"", time_text(record.time, LogFormat::kJson),
-                 micros, record.client);
+  fmt::format_to(to, "{{\"time\":\"{}.{:06}Z\",\"client\":\"{}\"",
+                 time_text(record.time, LogFormat::kJson), micros, record.client);
   append_json_text(out, "method", record.method);
   append_json_text(out, "target", record.target);
   fmt::format_to(to, ",\"protocol\":\"{}\",\"status\":{},\"bytes\":{},\"duration\":{:.6f}",
@@ -168,7 +170,8 @@ void AccessLog::write_loop() {
     filled_.wait_for(lock, kCollect, [this] { return stopping_ || buffer_.size() >= kWriteBytes; });
     taken.swap(buffer_);
     if (const auto dropped = std::exchange(dropped_, 0); dropped > 0) {
-      taken.append(fmt::format("# {} lines dropped: the log could not be written quickly enough\n", dropped));
+      taken.append(fmt::format("# {} lines dropped: the log could not be written quickly enough\n",
+                               dropped));
     }
     if (taken.empty() && stopping_) return;
     lock.unlock();

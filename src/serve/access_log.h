@@ -20,7 +20,13 @@ namespace midstream::serve {
 enum class LogFormat : std::uint8_t { kCombined, kJson };
 
 /// How a body ended.
-enum class BodyEnd : std::uint8_t { kComplete, kClientGone, kStalled, kSourceFailed, kServerStopped };
+enum class BodyEnd : std::uint8_t {
+  kComplete,
+  kClientGone,
+  kStalled,
+  kSourceFailed,
+  kServerStopped
+};
 
 struct AccessRecord {
   std::chrono::system_clock::time_point time;
@@ -37,13 +43,15 @@ struct AccessRecord {
   bool growing = false;
 };
 
-/// Adds the line of `record`, with its line feed. Control bytes, quotes and backslashes are escaped.
+/// Adds the line of `record`, with its line feed. Control bytes, quotes and backslashes are
+/// escaped.
 void format_record(const AccessRecord& record, LogFormat format, std::string& out);
 
 class AccessLog {
  public:
   /// `path`: a file that is appended to, or "-" for standard output. Errors: those of open(2).
-  [[nodiscard]] static result<std::unique_ptr<AccessLog>> open(const std::string& path, LogFormat format);
+  [[nodiscard]] static result<std::unique_ptr<AccessLog>> open(const std::string& path,
+                                                               LogFormat format);
 
   AccessLog(UniqueFd fd, LogFormat format);
   AccessLog(const AccessLog&) = delete;
@@ -63,9 +71,9 @@ class AccessLog {
   LogFormat format_;
   std::mutex mutex_;
   std::condition_variable filled_;
-  std::string buffer_;          // guarded by mutex_
-  std::uint64_t dropped_ = 0;   // guarded by mutex_
-  bool stopping_ = false;       // guarded by mutex_
+  std::string buffer_;         // guarded by mutex_
+  std::uint64_t dropped_ = 0;  // guarded by mutex_
+  bool stopping_ = false;      // guarded by mutex_
   std::thread writer_;
 };
 

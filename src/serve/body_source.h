@@ -1,11 +1,10 @@
-// BodySource: where the bytes of a response come from. The connection pulls; it knows framing, TLS and
-// zero copy, the source knows none of that. Every source works over every protocol.
+// BodySource: where the bytes of a response come from. The connection pulls; it knows framing, TLS
+// and zero copy, the source knows none of that. Every source works over every protocol.
 //
-// Life: { next() -> a piece, sent by the connection }* -> kEnd or kFailed. After kPending the connection
-// awaits wait() and then calls next() again. One thread, never concurrently.
+// Life: { next() -> a piece, sent by the connection }* -> kEnd or kFailed. After kPending the
+// connection awaits wait() and then calls next() again. One thread, never concurrently.
 #pragma once
 
-#include <boost/asio/cancellation_signal.hpp>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -13,6 +12,8 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+
+#include <boost/asio/cancellation_signal.hpp>
 
 #include <midstream/error.h>
 
@@ -46,8 +47,8 @@ class BodySource {
  public:
   virtual ~BodySource() = default;
 
-  /// The length of the body, in bytes, where it is known from the start. Then exactly so many are given,
-  /// or the source fails.
+  /// The length of the body, in bytes, where it is known from the start. Then exactly so many are
+  /// given, or the source fails.
   [[nodiscard]] virtual std::optional<std::uint64_t> size() const = 0;
 
   /// The next piece, of at most `limit_bytes`. Never waits.

@@ -1,12 +1,12 @@
 #include "serve/connection.h"
 
-#include <spdlog/spdlog.h>
+#include <exception>
+#include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <exception>
-#include <utility>
+#include <spdlog/spdlog.h>
 
 #include "serve/connection_parts.h"
 #include "serve/error_response.h"
@@ -89,8 +89,8 @@ void Connection::release_request() {
   if (phase_ == Phase::kSending && !saved_) {
     const http::RequestHead& head = slot_->head;
     saved_ = std::make_unique<SavedRequest>(
-        SavedRequest{std::string(head.method_text), std::string(head.target), std::string(head.referer),
-                     std::string(head.user_agent), head.version});
+        SavedRequest{std::string(head.method_text), std::string(head.target),
+                     std::string(head.referer), std::string(head.user_agent), head.version});
   }
   worker_.give_back(std::move(slot_));
 }
@@ -113,8 +113,8 @@ void Connection::on_deadline() {
   stream_.interrupt();
 }
 
-// Progress is what the client acknowledged, not what the socket buffer took: a large buffer is writable again
-// too rarely to tell a slow client from one that is gone.
+// Progress is what the client acknowledged, not what the socket buffer took: a large buffer is
+// writable again too rarely to tell a slow client from one that is gone.
 bool Connection::stalled_since_armed() {
   const std::uint64_t now = unacknowledged_bytes(stream_.fd());
   if (now >= unacknowledged_) return true;

@@ -3,9 +3,11 @@
 //   idle -> head -> (handler) -> sending -> idle ...        any -> lingering -> closed
 //
 // Invariants
-//  1. One coroutine, one wait at a time; whoever ends a wait early (deadline, hangup, stop) leaves a flag
+//  1. One coroutine, one wait at a time; whoever ends a wait early (deadline, hangup, stop) leaves
+//  a flag
 //     that says why.
-//  2. A message whose end would not be seen as broken is never cut: chunked without its last chunk, short
+//  2. A message whose end would not be seen as broken is never cut: chunked without its last chunk,
+//  short
 //     of its length, or reset.
 //  3. After anything that makes the framing of requests doubtful, no further request is read.
 //  4. While it is idle, or waits for a source, it holds no buffer and no request.
@@ -13,12 +15,13 @@
 // Lives on its worker's thread; owned by its coroutine. Sources: RFC 9112, RFC 9110.
 #pragma once
 
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/intrusive/list_hook.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/intrusive/list_hook.hpp>
 
 #include "base/framed_output.h"
 #include "http/chunked.h"
@@ -35,14 +38,14 @@ namespace midstream::serve {
 class Worker;
 
 /// In its worker's list of connections.
-using ConnectionHook = boost::intrusive::list_base_hook<
-    boost::intrusive::tag<Worker>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using ConnectionHook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<Worker>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-class Connection final
-    : public ConnectionHook,
-      private net::Deadlines::Entry,
-      private net::HangupListener,
-      private RequestBody {
+class Connection final : public ConnectionHook,
+                         private net::Deadlines::Entry,
+                         private net::HangupListener,
+                         private RequestBody {
  public:
   static void start(Worker& worker, UniqueFd socket, const net::Endpoint& peer);
   Connection(Worker& worker, UniqueFd socket, const net::Endpoint& peer);
@@ -58,8 +61,8 @@ class Connection final
   enum class Parse : std::uint8_t { kNeedMore, kDone, kRefused };
   enum class Step : std::uint8_t { kDone, kWritable, kPending, kTurn, kBroken };
 
-  class HttpExchange;      // what the handler sees
-  struct SavedRequest;     // what the logs need of a request whose memory is gone
+  class HttpExchange;   // what the handler sees
+  struct SavedRequest;  // what the logs need of a request whose memory is gone
 
   static net::Awaitable<void> serve(std::unique_ptr<Connection> self);
   net::Awaitable<void> run();
@@ -104,26 +107,26 @@ class Connection final
   asio::cancellation_signal cancel_;
   std::chrono::steady_clock::time_point exchange_began_{};
   error_code source_error_;
-  std::uint64_t body_left_ = 0;      // of a request body with a length
-  std::uint64_t body_read_ = 0;      // of any request body
-  std::uint64_t unacknowledged_ = 0; // when the stall deadline was armed
+  std::uint64_t body_left_ = 0;       // of a request body with a length
+  std::uint64_t body_read_ = 0;       // of any request body
+  std::uint64_t unacknowledged_ = 0;  // when the stall deadline was armed
   int refusal_status_ = 0;
-  unsigned pipelined_ = 0;          // exchanges since the connection last waited
+  unsigned pipelined_ = 0;  // exchanges since the connection last waited
   int status_ = 0;
   Phase phase_ = Phase::kIdle;
   BodyEnd body_end_ = BodyEnd::kComplete;
   bool keep_alive_ = false;
-  bool linger_ = false;             // the client may still be sending
-  bool end_is_close_ = false;       // only the end of the connection ends this body
-  bool body_given_ = false;         // the source said kEnd, and it was put
-  bool continue_owed_ = false;      // the client waits for 100 Continue
+  bool linger_ = false;         // the client may still be sending
+  bool end_is_close_ = false;   // only the end of the connection ends this body
+  bool body_given_ = false;     // the source said kEnd, and it was put
+  bool continue_owed_ = false;  // the client waits for 100 Continue
   bool request_has_body_ = false;
   bool request_body_done_ = true;
   bool first_request_ = true;
   bool timed_out_ = false;
   bool peer_gone_ = false;
   bool aborted_ = false;
-  bool ending_ = false;             // no further exchange
+  bool ending_ = false;  // no further exchange
 };
 
 }  // namespace midstream::serve

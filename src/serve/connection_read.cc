@@ -1,10 +1,12 @@
-// Connection: what comes from the client. Heads, request bodies, and what is read only to be dropped.
+// Connection: what comes from the client. Heads, request bodies, and what is read only to be
+// dropped.
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
+
 #include <boost/asio/error.hpp>
 #include <boost/system/errc.hpp>
-#include <utility>
 
 #include "serve/connection_parts.h"
 
@@ -42,8 +44,8 @@ Connection::Parse Connection::parse_head() {
   return Parse::kDone;
 }
 
-// Waits for bytes of a head. The deadline of a head is armed once, at its first byte: a client that sends
-// it byte by byte does not get more time.
+// Waits for bytes of a head. The deadline of a head is armed once, at its first byte: a client that
+// sends it byte by byte does not get more time.
 net::Awaitable<bool> Connection::read_more() {
   pipelined_ = 0;
   while (!stream_.readable()) {
@@ -92,7 +94,8 @@ net::Awaitable<result<std::string_view>> Connection::read() {
       const net::Wake wake = co_await stream_.wait_readable();
       disarm();
       if (wake == net::Wake::kInterrupted) {
-        bytes = aborted_ ? error_code(asio::error::operation_aborted) : error_code(Errc::kPeerStalled);
+        bytes =
+            aborted_ ? error_code(asio::error::operation_aborted) : error_code(Errc::kPeerStalled);
         break;
       }
     }
@@ -117,7 +120,8 @@ result<std::string_view> Connection::take_body_bytes() {
     if (outcome.state == State::kBody) bytes = outcome.body;
   } else {
     bytes = input.unread();
-    bytes = bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), body_left_)));
+    bytes = bytes.substr(
+        0, static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), body_left_)));
     input.consume(bytes.size());
     body_left_ -= bytes.size();
     if (body_left_ == 0) request_body_done_ = true;
@@ -131,7 +135,8 @@ result<std::string_view> Connection::take_body_bytes() {
 
 net::Awaitable<error_code> Connection::send_continue() {
   output_.put_head("HTTP/1.1 100 Continue\r\n\r\n");
-  while (output_.flush(stream_.fd(), worker_.limits().turn_bytes, false) != FramedOutput::Status::kFlushed) {
+  while (output_.flush(stream_.fd(), worker_.limits().turn_bytes, false) !=
+         FramedOutput::Status::kFlushed) {
     if (output_.error()) co_return output_.error();
     stream_.note_full();
     worker_.timeouts().body.arm(*this);
@@ -156,8 +161,9 @@ net::Awaitable<bool> Connection::drop_unwanted_body() {
   co_return request_body_done_;
 }
 
-// The client may still be sending: closing now would reset the connection and could eat our answer there.
-// So only our direction is closed, and what comes is dropped, within bounds (RFC 9112 section 9.6).
+// The client may still be sending: closing now would reset the connection and could eat our answer
+// there. So only our direction is closed, and what comes is dropped, within bounds (RFC 9112
+// section 9.6).
 net::Awaitable<void> Connection::linger() {
   ::shutdown(stream_.fd(), SHUT_WR);
   phase_ = Phase::kLingering;

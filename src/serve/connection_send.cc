@@ -1,12 +1,14 @@
-// Connection: what goes to the client. The header, the pieces of the body in their framing, and the end.
+// Connection: what goes to the client. The header, the pieces of the body in their framing, and the
+// end.
 #include <arpa/inet.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/post.hpp>
 #include <charconv>
 #include <utility>
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
 
 #include "base/check.h"
 #include "http/status.h"
@@ -236,8 +238,9 @@ void Connection::log_exchange() {
   record.time = std::chrono::system_clock::now() - record.duration;
   std::array<char, INET6_ADDRSTRLEN> client{};
   const bool v6 = peer_.address().is_v6();
-  const void* address = v6 ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(peer_.data())->sin6_addr)
-                           : &reinterpret_cast<const sockaddr_in*>(peer_.data())->sin_addr;
+  const void* address =
+      v6 ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(peer_.data())->sin6_addr)
+         : &reinterpret_cast<const sockaddr_in*>(peer_.data())->sin_addr;
   if (::inet_ntop(v6 ? AF_INET6 : AF_INET, address, client.data(), client.size()) != nullptr) {
     record.client = client.data();
   }
@@ -262,10 +265,12 @@ void Connection::log_exchange() {
   worker_.access_log()->append(record);
 }
 
-// A file that cannot be read is the operator's matter; a writer that gave up is an event, not a fault of ours.
+// A file that cannot be read is the operator's matter; a writer that gave up is an event, not a
+// fault of ours.
 void Connection::report_source_failure() {
   const std::string_view target = saved_ ? std::string_view(saved_->target) : slot_->head.target;
-  const auto level = source_error_.category() == error_category() ? spdlog::level::warn : spdlog::level::err;
+  const auto level =
+      source_error_.category() == error_category() ? spdlog::level::warn : spdlog::level::err;
   spdlog::log(level, "{}: the body broke off after {} bytes: {}", target, output_.body_bytes(),
               source_error_.message());
 }

@@ -10,9 +10,9 @@ ErrorText error_text(int status, std::string_view accept) {
   if (accept.find("text/html") == std::string_view::npos) {
     return {"text/plain; charset=utf-8", title + "\n"};
   }
-  return {"text/html; charset=utf-8", "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" +
-                                          title + "</title></head>\n<body><h1>" + title +
-                                          "</h1></body></html>\n"};
+  return {"text/html; charset=utf-8",
+          "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + title +
+              "</title></head>\n<body><h1>" + title + "</h1></body></html>\n"};
 }
 
 void respond_error(Exchange& exchange, int status) {

@@ -17,19 +17,21 @@ namespace midstream::serve {
 
 class Worker;
 
-/// The body of a request, pulled by the handler: what is not pulled stays with the client (backpressure).
+/// The body of a request, pulled by the handler: what is not pulled stays with the client
+/// (backpressure).
 class RequestBody {
  public:
-  /// The next bytes, valid until the next call; empty at the end of the body. The first call lets the
-  /// client send the body (100 Continue, where it asked).
-  /// Errors: `kPeerGone`, `kPeerStalled`, `message_size` (over the limit), `bad_message` (framing).
+  /// The next bytes, valid until the next call; empty at the end of the body. The first call lets
+  /// the client send the body (100 Continue, where it asked). Errors: `kPeerGone`, `kPeerStalled`,
+  /// `message_size` (over the limit), `bad_message` (framing).
   [[nodiscard]] virtual net::Awaitable<result<std::string_view>> read() = 0;
 
  protected:
   ~RequestBody() = default;
 };
 
-/// Views into the request are valid until the handler returns; a source that needs them longer copies.
+/// Views into the request are valid until the handler returns; a source that needs them longer
+/// copies.
 class Exchange {
  public:
   Exchange(const Exchange&) = delete;
@@ -38,7 +40,8 @@ class Exchange {
   [[nodiscard]] const http::RequestHead& head() const noexcept { return head_; }
   [[nodiscard]] const http::Target& target() const noexcept { return target_; }
   [[nodiscard]] virtual RequestBody& request_body() = 0;
-  /// Emitted when the client is gone or the server gives up on it, while the handler waits for something.
+  /// Emitted when the client is gone or the server gives up on it, while the handler waits for
+  /// something.
   [[nodiscard]] virtual asio::cancellation_slot cancelled() = 0;
 
   /// For the use of handlers on this worker.
@@ -46,11 +49,12 @@ class Exchange {
   /// A text buffer that is there for the taking, capacity kept between requests.
   [[nodiscard]] std::string& scratch() noexcept { return scratch_; }
 
-  /// Fields of the response, without those that frame it (Content-Length, Transfer-Encoding, Connection,
-  /// Date, Server): these are the connection's.
+  /// Fields of the response, without those that frame it (Content-Length, Transfer-Encoding,
+  /// Connection, Date, Server): these are the connection's.
   [[nodiscard]] http::FieldList& fields() noexcept { return fields_; }
 
-  /// Decides the response; exactly once, before the handler returns. Without a source the body is empty.
+  /// Decides the response; exactly once, before the handler returns. Without a source the body is
+  /// empty.
   template <class Source, class... Args>
   Source& respond(int status, Args&&... args) {
     status_ = status;
@@ -65,7 +69,12 @@ class Exchange {
  protected:
   Exchange(Worker& worker, http::RequestHead& head, http::Target& target, http::FieldList& fields,
            std::string& scratch, Body& body) noexcept
-      : worker_(worker), head_(head), target_(target), fields_(fields), scratch_(scratch), body_(body) {}
+      : worker_(worker),
+        head_(head),
+        target_(target),
+        fields_(fields),
+        scratch_(scratch),
+        body_(body) {}
   ~Exchange() = default;
 
   Worker& worker_;
@@ -82,11 +91,13 @@ class Handler {
  public:
   virtual ~Handler() = default;
 
-  /// Answers at once where nothing has to be waited for; false: call handle(). Saves a coroutine per request.
+  /// Answers at once where nothing has to be waited for; false: call handle(). Saves a coroutine
+  /// per request.
   [[nodiscard]] virtual bool try_handle(Exchange&) { return false; }
   /// Returns when the response is decided; what goes on longer belongs to its BodySource.
   [[nodiscard]] virtual net::Awaitable<void> handle(Exchange& exchange) = 0;
-  /// The worker is stopping and its last connection is gone: nothing may keep its io_context running.
+  /// The worker is stopping and its last connection is gone: nothing may keep its io_context
+  /// running.
   virtual void stop() {}
 };
 

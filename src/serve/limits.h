@@ -19,7 +19,8 @@ struct Limits {
   std::uint64_t request_body_bytes_max = std::uint64_t{1} << 20;
   /// One connection sends at most so much before others of its worker have a turn.
   std::size_t turn_bytes = std::size_t{1} << 20;
-  /// After an error the rest of what the client sends is read for so long, and so much, that our answer arrives.
+  /// After an error the rest of what the client sends is read for so long, and so much, that our
+  /// answer arrives.
   std::uint64_t linger_bytes_max = std::uint64_t{16} << 20;
   std::chrono::milliseconds linger_timeout{5000};
 

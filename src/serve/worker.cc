@@ -1,10 +1,10 @@
 #include "serve/worker.h"
 
-#include <spdlog/spdlog.h>
-
-#include <boost/asio/post.hpp>
 #include <ctime>
 #include <utility>
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
 
 #include <midstream/reader.h>
 
@@ -39,7 +39,8 @@ Worker::Timeouts::Timeouts(asio::io_context& context, const Limits& limits)
       linger(context, limits.linger_timeout) {}
 
 void Worker::Timeouts::stop() {
-  for (net::Deadlines* queue : {&header, &idle, &body, &stall, &linger}) queue->stop();
+  for (net::Deadlines* queue : {&header, &idle, &body, &stall, &linger})
+    queue->stop();
 }
 
 Worker::Worker(const Limits& limits, AccessLog* access_log)
@@ -51,7 +52,9 @@ error_code Worker::listen(net::Listening listening) {
   auto listener = std::make_unique<net::Listener>(
       poll_set_, std::move(listening),
       [this](UniqueFd socket, const net::Endpoint& peer) { on_accept(std::move(socket), peer); },
-      [](const error_code& failed) { spdlog::error("cannot accept connections: {}", failed.message()); });
+      [](const error_code& failed) {
+        spdlog::error("cannot accept connections: {}", failed.message());
+      });
   if (const error_code failed = listener->open()) return failed;
   listeners_.push_back(std::move(listener));
   return {};
@@ -76,7 +79,8 @@ void Worker::on_accept(UniqueFd socket, const net::Endpoint& peer) {
 
 void Worker::begin_stop() {
   if (std::exchange(stopping_, true)) return;
-  for (const auto& listener : listeners_) listener->close();
+  for (const auto& listener : listeners_)
+    listener->close();
   for (auto at = connections_.begin(); at != connections_.end();) {
     Connection& connection = *at++;  // an idle connection leaves the list inside the call
     connection.end_after_exchange();
@@ -92,13 +96,16 @@ void Worker::abort_connections() {
   if (std::exchange(aborting_, true)) return;
   // A connection that is aborted may leave inside the call or a little later; each is told once.
   std::vector<Connection*> all;
-  for (Connection& connection : connections_) all.push_back(&connection);
-  for (Connection* connection : all) connection->abort();
+  for (Connection& connection : connections_)
+    all.push_back(&connection);
+  for (Connection* connection : all)
+    connection->abort();
   finish_if_done();
 }
 
 void Worker::left() {
-  for (const auto& listener : listeners_) listener->on_descriptor_freed();
+  for (const auto& listener : listeners_)
+    listener->on_descriptor_freed();
   finish_if_done();
 }
 
@@ -117,7 +124,9 @@ std::string_view Worker::server_and_date() {
   if (date_second_ != now.tv_sec) {
     date_second_ = now.tv_sec;
     const auto date = http::format_http_date(now.tv_sec);
-    server_and_date_.assign("Server: midstream\r\nDate: ").append(date.data(), date.size()).append("\r\n");
+    server_and_date_.assign("Server: midstream\r\nDate: ")
+        .append(date.data(), date.size())
+        .append("\r\n");
   }
   return server_and_date_;
 }
@@ -149,7 +158,8 @@ std::string Worker::take_text() {
 }
 
 void Worker::give_back(std::string text) {
-  if (spare_texts_.size() < kSparesMax && text.capacity() >= 64) spare_texts_.push_back(std::move(text));
+  if (spare_texts_.size() < kSparesMax && text.capacity() >= 64)
+    spare_texts_.push_back(std::move(text));
 }
 
 }  // namespace midstream::serve

@@ -1,18 +1,19 @@
-// Worker: one thread with everything that its connections share. Nothing here is locked: all of it belongs
-// to the worker's thread, but for start(), stop() and stop_now().
+// Worker: one thread with everything that its connections share. Nothing here is locked: all of it
+// belongs to the worker's thread, but for start(), stop() and stop_now().
 //
 //   constructed -> listen()* -> run() on its thread -> stop() (-> stop_now()) -> run() returns
 #pragma once
 
 #include <array>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
 
 #include <midstream/live_file.h>
 
@@ -27,12 +28,13 @@
 
 namespace midstream::serve {
 
-/// The newest bytes of a growing file, read once for all readers of this worker that are at the same offset.
+/// The newest bytes of a growing file, read once for all readers of this worker that are at the
+/// same offset.
 class PieceCopy {
  public:
   static constexpr std::size_t kBytesMax = 16 * 1024;
-  /// The bytes [offset, offset + count) of `file`, or nothing where they cannot be read or are too many.
-  /// Valid until the next call.
+  /// The bytes [offset, offset + count) of `file`, or nothing where they cannot be read or are too
+  /// many. Valid until the next call.
   [[nodiscard]] std::string_view get(const std::shared_ptr<LiveFile>& file, std::uint64_t offset,
                                      std::uint64_t count);
 
@@ -55,8 +57,8 @@ class Worker {
 
   /// Serves until it is stopped and every connection has ended.
   void run();
-  /// From any thread: no new connections, idle ones end, the others after their exchange; what still runs
-  /// after the grace period is cut off.
+  /// From any thread: no new connections, idle ones end, the others after their exchange; what
+  /// still runs after the grace period is cut off.
   void stop();
   /// From any thread: everything ends now.
   void stop_now();

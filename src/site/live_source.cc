@@ -1,6 +1,7 @@
 #include "site/live_source.h"
 
 #include <algorithm>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 
@@ -17,7 +18,8 @@ serve::Piece LiveSource::next(std::uint64_t limit_bytes) {
     Piece piece{.kind = Piece::Kind::kFile, .after = Piece::After::kCaughtUp, .file = range};
     if (offset_ < end) piece.after = Piece::After::kMore;
     if (offset_ == end && whole) piece.after = Piece::After::kEnd;
-    // With a length sendfile alone is cheapest; a small chunk is cheaper in one call with its framing.
+    // With a length sendfile alone is cheapest; a small chunk is cheaper in one call with its
+    // framing.
     if (!size_) piece.memory = worker_.piece_copy().get(file_, range.offset, range.count);
     return piece;
   }
@@ -30,8 +32,9 @@ serve::Piece LiveSource::next(std::uint64_t limit_bytes) {
 }
 
 net::Awaitable<void> LiveSource::wait(asio::cancellation_slot cancel) {
-  const auto token = asio::bind_cancellation_slot(cancel, asio::as_tuple(net::kAwait));
-  // Both outcomes show in next(): a failure of the file as such, a cancellation to whoever asked for it.
+  auto token = asio::bind_cancellation_slot(cancel, asio::as_tuple(net::kAwait));
+  // Both outcomes show in next(): a failure of the file as such, a cancellation to whoever asked
+  // for it.
   (void)co_await file_->async_wait_beyond(worker_.context().get_executor(), offset_, token);
 }
 

@@ -16,7 +16,8 @@ result<std::shared_ptr<const OpenFile>> OpenFile::from(UniqueFd fd, std::string_
   if (::fstat(fd.get(), &status) != 0) return errno_error();
   auto file = std::make_shared<OpenFile>();
   file->size_bytes = static_cast<std::uint64_t>(status.st_size);
-  const std::int64_t mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+  const std::int64_t mtime_ns =
+      std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
   file->etag = http::make_etag(status.st_ino, file->size_bytes, mtime_ns);
   if (status.st_mtim.tv_sec != 0) {
     file->mtime_seconds = status.st_mtim.tv_sec;
@@ -30,7 +31,8 @@ result<std::shared_ptr<const OpenFile>> OpenFile::from(UniqueFd fd, std::string_
     file->content.resize(static_cast<std::size_t>(file->size_bytes));
     const ssize_t got = ::pread(fd.get(), file->content.data(), file->content.size(), 0);
     if (got < 0) return errno_error();
-    if (static_cast<std::size_t>(got) != file->content.size()) file->content.clear();  // it is changing
+    if (static_cast<std::size_t>(got) != file->content.size())
+      file->content.clear();  // it is changing
   }
   file->fd = std::move(fd);
   return std::shared_ptr<const OpenFile>(std::move(file));
@@ -45,8 +47,9 @@ serve::Piece FileSource::next(std::uint64_t limit_bytes) {
   left_ -= count;
   const auto after = left_ == 0 ? Piece::After::kEnd : Piece::After::kMore;
   if (!file_->content.empty()) {
-    const auto bytes = std::string_view(file_->content)
-                           .substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(count));
+    const auto bytes =
+        std::string_view(file_->content)
+            .substr(static_cast<std::size_t>(offset), static_cast<std::size_t>(count));
     return {.kind = Piece::Kind::kMemory, .after = after, .memory = bytes};
   }
   return {.kind = Piece::Kind::kFile, .after = after, .file = {file_->fd.get(), offset, count}};

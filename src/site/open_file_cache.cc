@@ -1,16 +1,16 @@
 #include "site/open_file_cache.h"
 
-#include <spdlog/spdlog.h>
-
 #include <utility>
+
+#include <spdlog/spdlog.h>
 
 namespace midstream::site {
 namespace {
 
 constexpr std::uint32_t kFileMask =
     IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF;
-constexpr std::uint32_t kDirectoryMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB |
-                                         IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::uint32_t kDirectoryMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+                                         IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
 }  // namespace
 
@@ -21,7 +21,9 @@ OpenFileCache::OpenFileCache(const Root& root, net::PollSet& poll_set, std::size
     inotify_.emplace(std::move(*inotify));
     return;
   }
-  spdlog::warn("inotify cannot be used (fs.inotify.max_user_instances?): files are opened for every request");
+  spdlog::warn(
+      "inotify cannot be used (fs.inotify.max_user_instances?): files are opened for every "
+      "request");
 }
 
 OpenFileCache::~OpenFileCache() {
@@ -39,18 +41,21 @@ std::optional<int> OpenFileCache::watch(const std::string& relative, int fd) {
   if (!inotify_ || !watch_directories(relative)) return std::nullopt;
   const auto added = inotify_->add_open_file(fd, kFileMask);
   if (!added) {
-    if (added.error() == boost::system::errc::no_space_on_device) forget_all();  // others need watches too
+    if (added.error() == boost::system::errc::no_space_on_device)
+      forget_all();  // others need watches too
     return std::nullopt;
   }
   return *added;
 }
 
-void OpenFileCache::keep(const std::string& relative, int watch, std::shared_ptr<const OpenFile> file) {
+void OpenFileCache::keep(const std::string& relative, int watch,
+                         std::shared_ptr<const OpenFile> file) {
   files_by_watch_.emplace(watch, relative);
   order_.push_front(Entry{relative, std::move(file), watch});
   entries_.insert_or_assign(relative, order_.begin());
   catch_up();  // a change since watch() takes the entry away again
-  while (entries_.size() > entries_max_) forget(std::string(order_.back().path));
+  while (entries_.size() > entries_max_)
+    forget(std::string(order_.back().path));
 }
 
 void OpenFileCache::drop_watch(int watch) {
@@ -120,8 +125,10 @@ void OpenFileCache::forget_file_watch(int watch) {
 }
 
 void OpenFileCache::forget_all() {
-  while (!order_.empty()) forget(std::string(order_.back().path));
-  for (const auto& [watch, path] : directories_by_watch_) inotify_->remove(watch);
+  while (!order_.empty())
+    forget(std::string(order_.back().path));
+  for (const auto& [watch, path] : directories_by_watch_)
+    inotify_->remove(watch);
   directories_by_watch_.clear();
   directories_.clear();
 }

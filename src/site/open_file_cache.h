@@ -1,10 +1,12 @@
-// OpenFileCache: what is known of the files of one root, on one worker, kept right by inotify(7): no stat
-// per request, and no time in which an answer may be stale.
+// OpenFileCache: what is known of the files of one root, on one worker, kept right by inotify(7):
+// no stat per request, and no time in which an answer may be stale.
 //
 // Invariants
-//  1. Watch first, then look: the watches of an entry (the file, and every directory on the way to it) are
+//  1. Watch first, then look: the watches of an entry (the file, and every directory on the way to
+//  it) are
 //     set before its fstat, so no change can fall in between.
-//  2. An entry is only used after every event has been handled that the kernel queued before the request
+//  2. An entry is only used after every event has been handled that the kernel queued before the
+//  request
 //     arrived (PollSet, invariant 2; catch_up() where that does not hold).
 //  3. Only files that nobody has open for writing, reached without a symbolic link, are kept.
 //  4. At most `entries_max` entries; the least recently used one goes first.

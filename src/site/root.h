@@ -22,8 +22,8 @@ class Root {
     bool through_symlink = false;
   };
 
-  /// `relative`: as http::decode_path gives it; empty is the root itself. Never blocks on a FIFO or a device.
-  /// Errors: ENOENT, ENOTDIR, EACCES, EXDEV (a symbolic link leaves the root) ...
+  /// `relative`: as http::decode_path gives it; empty is the root itself. Never blocks on a FIFO or
+  /// a device. Errors: ENOENT, ENOTDIR, EACCES, EXDEV (a symbolic link leaves the root) ...
   [[nodiscard]] result<Opened> open_below(const std::string& relative) const;
 
   [[nodiscard]] int fd() const noexcept { return directory_.get(); }

@@ -329,6 +329,7 @@ def test_L5_leaving_before_the_first_byte_is_noticed(site):
             with site.connect() as client:
                 begin(client, "/nothing-yet.log")
         site.wait_for_base("while the file still grows", 5)
+        wait_until(lambda: site.descriptors_of("nothing-yet.log") == 0, "the file is still open", 5)
 
 
 def test_L5_the_last_reader_leaving_lets_go_of_the_file(site):
@@ -337,6 +338,7 @@ def test_L5_the_last_reader_leaving_lets_go_of_the_file(site):
         with site.connect() as client:
             client.read_size(begin(client, "/let-go.log"), 1)
         site.wait_for_base("when nobody reads any more", 5)
+        wait_until(lambda: site.descriptors_of("let-go.log") == 0, "the file is still open", 5)
         with site.connect() as client:
             response = begin(client, "/let-go.log")
             client.read_size(response, 1)

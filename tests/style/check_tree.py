@@ -40,7 +40,7 @@ BASE_HEADERS = {"check.h", "error.h", "errors.h", "result.h", "version.h"}
 LIBRARIES = {
     "CLI/": {"app"},
     "fmt/": {"serve", "app"},
-    "spdlog/": {"serve", "app"},
+    "spdlog/": {"serve", "site", "app"},
     "boost/asio": {"base", "live", "net", "serve", "site", "app"},  # http is pure: no socket
 }
 

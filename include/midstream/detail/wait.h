@@ -1,9 +1,13 @@
 // One asynchronous wait on a LiveFile. Not part of the public contract.
 //
-// Life of a WaitOp: started -> linked in the WakeGroup of its execution context -> unlinked by exactly one
-// of {wake-up, cancellation, shutdown of the context} -> completed (or destroyed, at shutdown) on its
-// executor. Whoever unlinks it owns it.
+// Life of a WaitOp: started -> linked in the WakeGroup of its execution context -> unlinked by
+// exactly one of {wake-up, cancellation, shutdown of the context} -> completed (or destroyed, at
+// shutdown) on its executor. Whoever unlinks it owns it.
 #pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_allocator.hpp>
@@ -19,9 +23,6 @@
 #include <boost/asio/query.hpp>
 #include <boost/asio/recycling_allocator.hpp>
 #include <boost/intrusive/set.hpp>
-#include <cstdint>
-#include <memory>
-#include <utility>
 
 #include <midstream/error.h>
 
@@ -45,14 +46,17 @@ class WaitNode : public boost::intrusive::set_base_hook<
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
 
   struct ByOffset {
-    bool operator()(const WaitNode& a, const WaitNode& b) const noexcept { return a.offset_ < b.offset_; }
+    bool operator()(const WaitNode& a, const WaitNode& b) const noexcept {
+      return a.offset_ < b.offset_;
+    }
   };
 
  protected:
   ~WaitNode();
 
   /// Links the node, or completes it at once where it need not wait.
-  void enlist(boost::asio::execution_context& context, const boost::asio::any_io_executor& executor);
+  void enlist(boost::asio::execution_context& context,
+              const boost::asio::any_io_executor& executor);
   /// Called by the cancellation slot: completes the wait unless somebody else already does.
   void cancel() noexcept;
 
@@ -96,8 +100,8 @@ class WaitOp final : public WaitNode {
   }
 
  private:
-  // Owns the operation between its completion and its handler; a context that is destroyed in between
-  // destroys the operation without calling the handler.
+  // Owns the operation between its completion and its handler; a context that is destroyed in
+  // between destroys the operation without calling the handler.
   struct Runner {
     struct Destroy {
       void operator()(WaitOp* op) const noexcept { op->destroy(); }

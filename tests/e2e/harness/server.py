@@ -16,7 +16,7 @@ from harness.writers import GrowingFile
 
 _REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 _LISTENING = re.compile(r"midstream: listening on http://(\[?[0-9a-fA-F.:]+?\]?):([0-9]+)\Z")
-_ERROR_LINE = re.compile(r"\b(error|critical|fatal|sanitizer|assertion|terminate)", re.IGNORECASE)
+_ERROR_LINE = re.compile(r"^\S+Z (error|critical) |Sanitizer|runtime error:|terminate called|CHECK failed|^midstream: ")
 
 # Created at first use and then kept for the life of a worker: they may be added once, per worker.
 _LAZY_KINDS = ("inotify", "timerfd", "eventfd", "eventpoll")
@@ -185,12 +185,21 @@ class Server:
         return seen[0]
 
     def excess_fds(self):
-        """Descriptors beyond the base; lazily made ones of the workers may be added."""
-        return {kind: count - self.base[kind] for kind, count in self.fd_kinds().items()
-                if count > self.base[kind] and kind not in _LAZY_KINDS}
+        """Descriptors beyond the base, by kind or by path. Two things may be kept for good: what each worker
+        makes at its first use, and one descriptor of a finished file per worker (the open-file cache)."""
+        excess = {kind: count - self.base[kind] for kind, count in self.fd_kinds().items()
+                  if count > self.base[kind] and kind not in (*_LAZY_KINDS, "file")}
+        workers = procfs.thread_count(self.pid)
+        files = collections.Counter(target for target in procfs.fd_targets(self.pid) if target.startswith(self.root))
+        excess |= {path: count for path, count in files.items() if count > workers or path.endswith(" (deleted)")}
+        return excess
+
+    def descriptors_of(self, name):
+        """How many descriptors the server has of one served file."""
+        return procfs.fd_targets(self.pid).count(self.path(name))
 
     def wait_for_base(self, what="after the test", seconds=10):
-        """Waits until no connection and no file is open any more."""
+        """Waits until no connection is open any more, and no file but what the cache may keep."""
         def back():
             return not self.excess_fds()
 

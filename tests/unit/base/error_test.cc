@@ -1,11 +1,11 @@
-#include <midstream/error.h>
-
-#include <gtest/gtest.h>
-
-#include <boost/asio/error.hpp>
 #include <cerrno>
 #include <set>
 #include <string>
+
+#include <boost/asio/error.hpp>
+#include <gtest/gtest.h>
+
+#include <midstream/error.h>
 
 #include "base/errno_error.h"
 
@@ -39,7 +39,8 @@ const SideCase kSideCases[] = {
 };
 
 TEST(Error, SaysWhoseFaultItIs) {
-  for (const SideCase& row : kSideCases) EXPECT_EQ(side_of(row.error), row.side) << row.name;
+  for (const SideCase& row : kSideCases)
+    EXPECT_EQ(side_of(row.error), row.side) << row.name;
 }
 
 TEST(Error, EveryCodeHasItsOwnText) {

@@ -1,7 +1,6 @@
 #include "base/framed_output.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <poll.h>
 
 #include <csignal>
@@ -10,6 +9,8 @@
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/errno_error.h"
 #include "support/no_fd_left.h"
@@ -35,9 +36,15 @@ struct Step {
   bool more = false;
 };
 
-constexpr Step head(std::string_view text, bool more = false) { return {Step::Kind::kHead, text, more}; }
-constexpr Step memory(std::string_view text, bool more = false) { return {Step::Kind::kMemory, text, more}; }
-constexpr Step file(std::string_view text, bool more = false) { return {Step::Kind::kFile, text, more}; }
+constexpr Step head(std::string_view text, bool more = false) {
+  return {Step::Kind::kHead, text, more};
+}
+constexpr Step memory(std::string_view text, bool more = false) {
+  return {Step::Kind::kMemory, text, more};
+}
+constexpr Step file(std::string_view text, bool more = false) {
+  return {Step::Kind::kFile, text, more};
+}
 constexpr Step mirrored(std::string_view text, bool more = false) {
   return {Step::Kind::kMirroredFile, text, more};
 }
@@ -53,7 +60,8 @@ struct Message {
 const Message kMessages[] = {
     {"OnlyHead", {head(kHead), end()}},
     {"NothingAtAll", {end()}},
-    {"EmptyPiecesAreNoChunks", {head(kHead), memory(""), file(""), mirrored(""), memory("x"), end()}},
+    {"EmptyPiecesAreNoChunks",
+     {head(kHead), memory(""), file(""), mirrored(""), memory("x"), end()}},
     {"Memory", {head(kHead, true), memory("hello memory"), end()}},
     {"File", {head(kHead, true), file("hello from the file"), end()}},
     {"MirroredFile", {head(kHead, true), mirrored("hello from both"), end()}},
@@ -62,12 +70,14 @@ const Message kMessages[] = {
      {head(kHead, true), memory("one"), mirrored("two"), file("three"), memory("four", true),
       mirrored("five", true), file("six", true), mirrored("seven"), end()}},
     {"AllTogether",
-     {head(kHead, true), file("aaaa", true), file("bbbb", true), memory("cc", true), mirrored("d", true), end()}},
+     {head(kHead, true), file("aaaa", true), file("bbbb", true), memory("cc", true),
+      mirrored("d", true), end()}},
     {"HeadInTwoParts", {head("HTTP/1.1 200 OK\r\n", true), head("\r\n", true), memory("x"), end()}},
     {"SizesOfTwoHexDigits",
-     {memory("0123456789abcdef0123456789abcdef", true), file("0123456789abcdef"), mirrored("0123456789abcde"),
-      end()}},
-    {"TheEndNeverWaits", {head(kHead, true), file("not", true), memory("held back", true), end(true)}},
+     {memory("0123456789abcdef0123456789abcdef", true), file("0123456789abcdef"),
+      mirrored("0123456789abcde"), end()}},
+    {"TheEndNeverWaits",
+     {head(kHead, true), file("not", true), memory("held back", true), end(true)}},
     {"WithoutEnd", {head(kHead), memory("cut off"), file("in the middle")}},
 };
 
@@ -77,7 +87,8 @@ std::string hex(std::size_t size) {
   return text;
 }
 
-// What the peer must have received when everything up to `step` is flushed and nothing is held back.
+// What the peer must have received when everything up to `step` is flushed and nothing is held
+// back.
 std::string wire_of(const Message& message, Framing framing) {
   std::string wire;
   for (const Step& step : message.steps) {
@@ -107,7 +118,8 @@ class FramedOutputTest : public test::NoFdLeft {
   FileRange range_of(std::string_view text) {
     const std::string filled = "<before>" + std::string(text) + "<after>";
     const auto at = static_cast<std::uint64_t>(::lseek(file_.get(), 0, SEEK_END));
-    EXPECT_EQ(::write(file_.get(), filled.data(), filled.size()), static_cast<ssize_t>(filled.size()));
+    EXPECT_EQ(::write(file_.get(), filled.data(), filled.size()),
+              static_cast<ssize_t>(filled.size()));
     return {file_.get(), at + 8, text.size()};
   }
 
@@ -138,7 +150,8 @@ class FramedOutputTest : public test::NoFdLeft {
       const Step& step = *at;
       Status status;
       while ((status = output.flush(pair_.near.get(), turn_bytes, step.more)) != Status::kFlushed) {
-        ASSERT_TRUE(status == Status::kSocketFull || status == Status::kTurnOver) << static_cast<int>(status);
+        ASSERT_TRUE(status == Status::kSocketFull || status == Status::kTurnOver)
+            << static_cast<int>(status);
         ASSERT_TRUE(output.pending());
       }
       ASSERT_TRUE(output.between_pieces());
@@ -164,9 +177,10 @@ TEST_F(FramedOutputTest, EveryMessageWithEveryFragmentSize) {
         for (const unsigned variant : {0U, 1U, 2U, 3U}) {
           const bool refuse = (variant & 1) != 0;
           const bool end_at_once = (variant & 2) != 0;
-          SCOPED_TRACE(testing::Message() << message.name << " chunked " << (framing == Framing::kChunked)
-                                          << " in fragments of " << bytes_max << " refusing " << refuse
-                                          << " end at once " << end_at_once);
+          SCOPED_TRACE(testing::Message()
+                       << message.name << " chunked " << (framing == Framing::kChunked)
+                       << " in fragments of " << bytes_max << " refusing " << refuse
+                       << " end at once " << end_at_once);
           const ShortSends sends(pair_.near.get(), bytes_max, refuse);
           std::string received;
           ASSERT_NO_FATAL_FAILURE(send(message, framing, 1 << 20, end_at_once, received));
@@ -210,7 +224,8 @@ TEST_F(FramedOutputTest, AMirroredPieceAndItsFramingLeaveInOneCall) {
   const ShortSends sends(pair_.near.get());
   EXPECT_EQ(output.flush(pair_.near.get(), 1 << 20, false), Status::kFlushed);
   EXPECT_EQ(sends.calls(), 1U);
-  EXPECT_EQ(receive_exactly(pair_.far.get(), kHead.size() + 10), std::string(kHead) + "5\r\npiece\r\n");
+  EXPECT_EQ(receive_exactly(pair_.far.get(), kHead.size() + 10),
+            std::string(kHead) + "5\r\npiece\r\n");
 }
 
 TEST_F(FramedOutputTest, MoreHoldsBackTheChunkEndAndMarksTheSegment) {
@@ -236,10 +251,11 @@ TEST_F(FramedOutputTest, BigPiecesOverTcpWithSmallBuffers) {
     test::set_nonblocking(tcp.near.get());
     const std::string big = test::payload(700'001);
     const std::string_view all = big;
-    const Message message{"Big",
-                          {head(kHead, true), file(all.substr(0, 300'000), true), memory(all.substr(0, 50'000)),
-                           mirrored(all.substr(300'000, 16'384)), file(all.substr(123, 1)),
-                           mirrored(all.substr(5, 100'000)), memory(all.substr(600'000)), end()}};
+    const Message message{
+        "Big",
+        {head(kHead, true), file(all.substr(0, 300'000), true), memory(all.substr(0, 50'000)),
+         mirrored(all.substr(300'000, 16'384)), file(all.substr(123, 1)),
+         mirrored(all.substr(5, 100'000)), memory(all.substr(600'000)), end()}};
     test::Received received;
     std::thread reader([&] { received = test::receive_to_end(tcp.far.get()); });
     FramedOutput output;
@@ -273,7 +289,8 @@ TEST_F(FramedOutputTest, AFileThatEndsEarlyNeverGetsAFinalChunk) {
     const test::TempDir dir;
     const UniqueFd cut(::open(dir.file("cut", "1234567890").c_str(), O_RDWR | O_CLOEXEC));
     const std::string mirror = "1234567890";
-    output.put_file({cut.get(), 0, 10}, with_memory ? std::string_view(mirror) : std::string_view());
+    output.put_file({cut.get(), 0, 10},
+                    with_memory ? std::string_view(mirror) : std::string_view());
     ASSERT_EQ(::ftruncate(cut.get(), 4), 0);
     const ShortSends sends(pair_.near.get(), 6);
     EXPECT_EQ(output.flush(pair_.near.get(), 1 << 20, false), Status::kFileEnded);

@@ -1,12 +1,13 @@
 #include "base/socket_io.h"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/syscall.h>
 
 #include <array>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "support/failing_syscall.h"
 #include "support/no_fd_left.h"
@@ -103,7 +104,8 @@ TEST_F(SocketIo, SendsSeveralPartsInTheirOrder) {
   const auto pair = test::unix_pair();
   std::array<std::string, 3> texts{"one ", "two ", "three"};
   std::array<iovec, 3> parts;
-  for (std::size_t i = 0; i < 3; ++i) parts[i] = {texts[i].data(), texts[i].size()};
+  for (std::size_t i = 0; i < 3; ++i)
+    parts[i] = {texts[i].data(), texts[i].size()};
   EXPECT_EQ(send_some(pair.near.get(), parts, false).bytes, 13U);
   EXPECT_EQ(test::receive_exactly(pair.far.get(), 13), "one two three");
 }
@@ -123,7 +125,8 @@ TEST_F(SocketIo, SendFileSaysWhenTheSocketIsFullAndWhenTheFileEnds) {
   auto pair = tcp();
   const UniqueFd file = open("0123456789");
   EXPECT_EQ(send_file_some(pair.near.get(), {file.get(), 10, 1}, 100).status, Status::kEnd);
-  EXPECT_EQ(send_file_some(pair.near.get(), {file.get(), 8, 100}, 100).bytes, 2U) << "what there is";
+  EXPECT_EQ(send_file_some(pair.near.get(), {file.get(), 8, 100}, 100).bytes, 2U)
+      << "what there is";
   test::fill(pair.near.get());
   EXPECT_EQ(send_file_some(pair.near.get(), {file.get(), 0, 10}, 100).status, Status::kWouldBlock);
 }
@@ -148,7 +151,8 @@ TEST_F(SocketIo, FileSystemsWithoutSendfileAreReadAndSent) {
     const bool ran = test::run_refusing({SYS_sendfile, error}, [&] {
       std::uint64_t at = 0;
       while (at < content.size()) {
-        const IoOutcome outcome = send_file_some(pair.near.get(), {file.get(), at, content.size() - at}, 1 << 20);
+        const IoOutcome outcome =
+            send_file_some(pair.near.get(), {file.get(), at, content.size() - at}, 1 << 20);
         if (outcome.status != Status::kMoved) {
           ASSERT_EQ(outcome.status, Status::kWouldBlock);
           continue;

@@ -1,6 +1,7 @@
 #include "base/unique_fd.h"
 
 #include <fcntl.h>
+
 #include <gtest/gtest.h>
 
 #include "support/no_fd_left.h"

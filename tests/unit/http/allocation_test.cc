@@ -77,6 +77,9 @@ TEST(Allocation, B1ARequestAllocatesNothing) {
   serve(worker, kHead.substr(0, 0));
   serve(worker, kHead.substr(0, 100));
   EXPECT_EQ(allocation_count, before);
+  worker.parser.release_memory();
+  serve(worker, kHead.substr(0, 0));
+  EXPECT_EQ(allocation_count, before + 1);  // the field table, which was given back
   const std::string counted(100, 'x');
   EXPECT_GT(allocation_count, before);  // the counter counts
 }

@@ -113,6 +113,7 @@ constexpr BadCase kBadCases[] = {
     {"BareCrAfterSize", "5\rhello\r\n0\r\n\r\n"sv},
     {"BareLfAfterData", "5\r\nhello\n0\r\n\r\n"sv},
     {"BareCrAfterData", "5\r\nhello\r0\r\n\r\n"sv},
+    {"ByteInsteadOfCrAfterData", "5\r\nhelloX\n0\r\n\r\n"sv},
     {"NothingAfterData", "5\r\nhello0\r\n\r\n"sv},
     {"ChunkLongerThanItsSize", "4\r\nhello\r\n0\r\n\r\n"sv},
     {"ChunkShorterThanItsSize", "6\r\nhello\r\n0\r\n\r\n"sv},
@@ -167,6 +168,9 @@ TEST(ChunkedDecoder, StaysDoneAndStaysWrong) {
   EXPECT_EQ(decoder.decode("").state, State::kNeedMore);
   EXPECT_EQ(decoder.decode("0\r\nA: b\r\n\r\n").state, State::kDone);
   EXPECT_EQ(decoder.trailers().find("a"), "b");
+  decoder.reset();
+  EXPECT_EQ(decoder.decode("0\r\n\r\n").state, State::kDone);
+  EXPECT_TRUE(decoder.trailers().empty());
 }
 
 std::string repeat(std::string_view text, std::size_t count) {
@@ -195,6 +199,10 @@ TEST(ChunkedDecoder, H2BoundsWhatFramingMayCost) {
        false},
       {"ManyExtensionsOnLargeChunks",
        repeat("40" + extension + "\r\n" + std::string(64, 'a') + "\r\n", 1000) + "0\r\n\r\n", true},
+      {"LargeChunksMakeUpForSmallOnes",
+       repeat("1" + extension + "\r\na\r\n100\r\n" + std::string(256, 'a') + "\r\n", 100) +
+           "0\r\n\r\n",
+       true},
       {"TrailersAtTheirLimit", "0\r\nA: " + std::string(13, 'b') + "\r\n\r\n", true},
       {"TrailersOverTheirLimit", "0\r\nA: " + std::string(14, 'b') + "\r\n\r\n", false},
   };

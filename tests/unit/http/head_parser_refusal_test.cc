@@ -131,6 +131,8 @@ constexpr RefusalCase kRefusalCases[] = {
     {"MalformedHostInHttp10", "GET / HTTP/1.0\r\nHost: a b\r\n\r\n"sv, 400},
     // Request lines.
     {"MethodWithBadByte", "G(T / HTTP/1.1\r\nHost: h\r\n\r\n"sv, 400},
+    {"ByteAfterMethod", "GET(/ HTTP/1.1\r\nHost: h\r\n\r\n"sv, 400},
+    {"EmptyTarget", "GET  HTTP/1.1\r\nHost: h\r\n\r\n"sv, 400},
     {"BlankBeforeMethod", " GET / HTTP/1.1\r\nHost: h\r\n\r\n"sv, 400},
     {"LfBeforeMethod", "\nGET / HTTP/1.1\r\nHost: h\r\n\r\n"sv, 400},
     {"CrBeforeMethod", "\rGET / HTTP/1.1\r\nHost: h\r\n\r\n"sv, 400},
@@ -185,6 +187,21 @@ TEST(HeadParserRefusal, H2RefusesTheSameInEveryFragmentSize) {
       const HeadParser::Outcome split = halves.feed_split(row.text, size);
       EXPECT_EQ(split.status, row.status) << size;
       EXPECT_EQ(split.why, why) << size;
+    }
+  }
+}
+
+// A prefix that came in one piece is judged like the same prefix in single bytes: no earlier, no
+// later.
+TEST(HeadParserRefusal, H2RefusesAtTheSameByteInEveryFragmentSize) {
+  for (const RefusalCase& row : kRefusalCases) {
+    SCOPED_TRACE(row.name);
+    HeadFeeder bytes;
+    for (std::size_t size = 1; size <= row.text.size(); ++size) {
+      const HeadParser::Outcome grown = bytes.feed_whole(row.text.substr(0, size));
+      HeadFeeder whole;
+      EXPECT_EQ(whole.feed_whole(row.text.substr(0, size)).state, grown.state) << size;
+      if (grown.state == State::kError) break;
     }
   }
 }

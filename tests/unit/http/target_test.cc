@@ -39,6 +39,7 @@ constexpr TargetCase kTargetCases[] = {
     {"AbsoluteIpv6", Method::kGet, "http://[::1]:8080/", "/", "", false, false, true, "[::1]:8080"},
     {"AbsoluteOptions", Method::kOptions, "http://h", "", "", false, true, true, "h"},
     {"AbsoluteOptionsPath", Method::kOptions, "http://h/", "/", "", false, false, true, "h"},
+    {"AbsoluteOptionsQuery", Method::kOptions, "http://h?a", "/", "a", true, false, true, "h"},
     {"Connect", Method::kConnect, "h:443", "", "", false, false, false, "h:443"},
 };
 
@@ -99,17 +100,10 @@ TEST(Authority, IsAHostAndPerhapsAPort) {
         "[::ffff:1.2.3.4]", "a_b-c~d", "a%20b", "xn--bcher-kva.example"}) {
     EXPECT_TRUE(is_authority(good)) << good;
   }
-  for (std::string_view bad : {"",      ":80",
-                               "h:x",   "h:80:80",
-                               "h/",    "u@h",
-                               "h h",   "[::1",
-                               "[]",    "[::1]x",
-                               "[::g]", "[1]",
-                               "::1",   "a%2",
-                               "a%zz",  "h?",
-                               "h#",    "h\\",
-                               "a\"b",  "<h>",
-                               "h\x80", "[fe80::1%25eth0]"}) {
+  for (std::string_view bad :
+       {"",     ":80",    "h:x",   "h:80:80", "h/",   "u@h",       "h h",   "[::1",
+        "[]",   "[::1]x", "[::g]", "[1]",     "[12]", "[1.2.3.4]", "::1",   "a%2",
+        "a%zz", "h?",     "h#",    "h\\",     "a\"b", "<h>",       "h\x80", "[fe80::1%25eth0]"}) {
     EXPECT_FALSE(is_authority(bad)) << bad;
   }
 }

@@ -1,11 +1,11 @@
-#include <midstream/live_file.h>
-
-#include <gtest/gtest.h>
-
-#include <boost/asio/error.hpp>
 #include <chrono>
 #include <stop_token>
 #include <thread>
+
+#include <boost/asio/error.hpp>
+#include <gtest/gtest.h>
+
+#include <midstream/live_file.h>
 
 #include "support/event.h"
 #include "support/growing.h"
@@ -85,13 +85,15 @@ TEST_F(LiveFileTest, AFailureComesAfterTheLastByte) {
   Growing growing("1234");
   growing.fail(Errc::kReplaced);
   EXPECT_EQ(growing->wait_beyond(3).value(), 4U);
-  for (int again = 0; again < 2; ++again) EXPECT_EQ(growing->wait_beyond(4).error(), Errc::kReplaced);
+  for (int again = 0; again < 2; ++again)
+    EXPECT_EQ(growing->wait_beyond(4).error(), Errc::kReplaced);
 }
 
 TEST_F(LiveFileTest, AWaitGivesUpAtItsDeadline) {
   const Growing growing("1234");
   const auto now = std::chrono::steady_clock::now();
-  EXPECT_EQ(growing->wait_beyond(4, {}, now - std::chrono::hours(1)).error(), boost::asio::error::timed_out);
+  EXPECT_EQ(growing->wait_beyond(4, {}, now - std::chrono::hours(1)).error(),
+            boost::asio::error::timed_out);
   const auto soon = now + std::chrono::milliseconds(20);
   EXPECT_EQ(growing->wait_beyond(4, {}, soon).error(), boost::asio::error::timed_out);
   EXPECT_GE(std::chrono::steady_clock::now(), soon);
@@ -111,7 +113,8 @@ TEST_F(LiveFileTest, L5_AStopRequestEndsAWaitAtOnce) {
   stop.request_stop();
   waiter.join();
   EXPECT_EQ(outcome.error(), boost::asio::error::operation_aborted);
-  EXPECT_EQ(growing->wait_beyond(4, stop.get_token()).error(), boost::asio::error::operation_aborted);
+  EXPECT_EQ(growing->wait_beyond(4, stop.get_token()).error(),
+            boost::asio::error::operation_aborted);
   EXPECT_EQ(growing->wait_beyond(3, stop.get_token()).value(), 4U) << "bytes come before the stop";
 }
 
@@ -152,7 +155,8 @@ TEST_F(LiveFileTest, EveryBlockedThreadIsWokenByTheEnd) {
     }
     ASSERT_TRUE(waiting.wait_for(4));
     sealed ? growing.seal() : growing.fail();
-    for (auto& waiter : waiters) waiter.join();
+    for (auto& waiter : waiters)
+      waiter.join();
     EXPECT_EQ(right, 4);
   }
 }

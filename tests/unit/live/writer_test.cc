@@ -1,14 +1,15 @@
-// What a Writer does when everything works, and what it refuses. Its failures: writer_failure_test.cc.
-#include <midstream/writer.h>
-
+// What a Writer does when everything works, and what it refuses. Its failures:
+// writer_failure_test.cc.
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <string>
 
+#include <gtest/gtest.h>
+
 #include <midstream/reader.h>
+#include <midstream/writer.h>
 
 #include "base/unique_fd.h"
 #include "support/failing_syscall.h"
@@ -193,7 +194,8 @@ TEST_F(WriterTest, BytesWrittenByOtherMeansArePublished) {
 
 TEST_F(WriterTest, ModeFollowsTheUmaskAndSyncIsDone) {
   const mode_t before = ::umask(027);
-  for (const SyncPolicy sync : {SyncPolicy::kNone, SyncPolicy::kFile, SyncPolicy::kFileAndDirectory}) {
+  for (const SyncPolicy sync :
+       {SyncPolicy::kNone, SyncPolicy::kFile, SyncPolicy::kFileAndDirectory}) {
     Writer writer = create("file", {.mode = 0666, .sync = sync});
     ASSERT_TRUE(writer.write("x"));
     ASSERT_TRUE(writer.seal());
@@ -210,7 +212,8 @@ TEST_F(WriterTest, SaysWhyItCannotCreate) {
   EXPECT_EQ(Writer::create(dir_ / "directory").error(), boost::system::errc::is_a_directory);
   EXPECT_EQ(Writer::create(dir_.path() / "").error(), boost::system::errc::is_a_directory);
   EXPECT_EQ(Writer::create(dir_ / "directory/..").error(), boost::system::errc::is_a_directory);
-  EXPECT_EQ(Writer::create(dir_ / "missing/file").error(), boost::system::errc::no_such_file_or_directory);
+  EXPECT_EQ(Writer::create(dir_ / "missing/file").error(),
+            boost::system::errc::no_such_file_or_directory);
   EXPECT_EQ(Writer::create(dir_ / "plain/file").error(), boost::system::errc::not_a_directory);
   EXPECT_EQ(names().size(), 2U);
 }
@@ -231,13 +234,15 @@ TEST_F(WriterTest, NamesOfEveryLegalLengthCanBeReplaced) {
 TEST_F(WriterTest, L6_FileSystemsWithoutUnnamedFilesGetAHiddenTemporary) {
   dir_.file("file", "old");
   for (const int error : {EOPNOTSUPP, EISDIR, ENOENT}) {
-    const test::RefusedCall no_tmpfile{SYS_openat, error, test::RefusedCall::Where{2, O_TMPFILE, O_TMPFILE}};
+    const test::RefusedCall no_tmpfile{SYS_openat, error,
+                                       test::RefusedCall::Where{2, O_TMPFILE, O_TMPFILE}};
     const bool ran = test::run_refusing(no_tmpfile, [&] {
       {
         Writer dropped = create();
         ASSERT_TRUE(dropped.write("half"));
         ASSERT_EQ(names().size(), 2U);
-        for (const std::string& name : names()) EXPECT_TRUE(name == "file" || name.front() == '.') << name;
+        for (const std::string& name : names())
+          EXPECT_TRUE(name == "file" || name.front() == '.') << name;
         EXPECT_EQ(content_of(dir_ / "file"), "old");
       }
       EXPECT_EQ(names(), Names{"file"}) << "dropped: no temporary left";
@@ -257,7 +262,8 @@ TEST_F(WriterTest, L6_FileSystemsWithoutUnnamedFilesGetAHiddenTemporary) {
 
 // A crash leaves a temporary, and process numbers come again (always 1 in a container).
 TEST_F(WriterTest, TemporariesOfACrashAreNotInTheWay) {
-  const test::RefusedCall no_tmpfile{SYS_openat, EOPNOTSUPP, test::RefusedCall::Where{2, O_TMPFILE, O_TMPFILE}};
+  const test::RefusedCall no_tmpfile{SYS_openat, EOPNOTSUPP,
+                                     test::RefusedCall::Where{2, O_TMPFILE, O_TMPFILE}};
   std::string temporary;
   const bool ran = test::run_refusing(no_tmpfile, [&] {
     const Writer writer = create();
@@ -265,11 +271,12 @@ TEST_F(WriterTest, TemporariesOfACrashAreNotInTheWay) {
   });
   if (!ran) GTEST_SKIP() << "no seccomp here";
   // The name is .file.PID-COUNTER.something: take the numbers that come next.
-  const std::size_t dash = temporary.rfind('-');
+  const std::size_t dash = temporary.find('-');
   const std::size_t dot = temporary.find('.', dash);
   const int counter = std::stoi(temporary.substr(dash + 1, dot - dash - 1));
   for (int next = counter + 1; next < counter + 4; ++next) {
-    dir_.file(temporary.substr(0, dash + 1) + std::to_string(next) + temporary.substr(dot), "of a crash");
+    dir_.file(temporary.substr(0, dash + 1) + std::to_string(next) + temporary.substr(dot),
+              "of a crash");
   }
   EXPECT_TRUE(test::run_refusing(no_tmpfile, [&] {
     Writer writer = create();

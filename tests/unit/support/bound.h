@@ -1,5 +1,5 @@
-// How long a test waits for something before it calls it lost. Nothing ever takes this long: it only
-// turns a hang into a failure.
+// How long a test waits for something before it calls it lost. Nothing ever takes this long: it
+// only turns a hang into a failure.
 #pragma once
 
 #include <chrono>

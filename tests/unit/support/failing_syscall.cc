@@ -16,8 +16,8 @@ namespace {
 bool install(const RefusedCall& call) {
   const auto number = static_cast<std::uint32_t>(call.number);
   const auto where = call.where.value_or(RefusedCall::Where{0, 0, 0});
-  const auto argument =
-      static_cast<std::uint32_t>(offsetof(seccomp_data, args) + where.argument * sizeof(std::uint64_t));
+  const auto argument = static_cast<std::uint32_t>(offsetof(seccomp_data, args) +
+                                                   where.argument * sizeof(std::uint64_t));
   const std::uint32_t refuse = SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(call.error);
   std::array<sock_filter, 7> filter{{
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),

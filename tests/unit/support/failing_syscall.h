@@ -1,5 +1,5 @@
-// Runs something while the kernel refuses one system call, as a full table or an old file system would.
-// By a seccomp filter on a thread of its own, so that nothing else in the process notices.
+// Runs something while the kernel refuses one system call, as a full table or an old file system
+// would. By a seccomp filter on a thread of its own, so that nothing else in the process notices.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ struct RefusedCall {
 /// False: this machine allows no filter, and `body` was not run.
 [[nodiscard]] bool run_refusing(const RefusedCall& call, const std::function<void()>& body);
 
-/// Runs `body` on a thread that is user and group 65534 without any capability; the other threads stay
-/// what they are. False: this user may not do that, and `body` was not run.
+/// Runs `body` on a thread that is user and group 65534 without any capability; the other threads
+/// stay what they are. False: this user may not do that, and `body` was not run.
 [[nodiscard]] bool run_as_nobody(const std::function<void()>& body);
 
 }  // namespace midstream::test

@@ -1,20 +1,22 @@
-// Running an io_context in a test: on this thread until something has happened, or on one of its own.
+// Running an io_context in a test: on this thread until something has happened, or on one of its
+// own.
 #pragma once
 
-#include <gtest/gtest.h>
+#include <chrono>
+#include <thread>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <chrono>
-#include <thread>
+#include <gtest/gtest.h>
 
 #include "support/bound.h"
 #include "support/event.h"
 
 namespace midstream::test {
 
-/// Runs handlers until `happened()`, which is looked at after each of them. False: not within the bound.
+/// Runs handlers until `happened()`, which is looked at after each of them. False: not within the
+/// bound.
 template <class Happened>
 [[nodiscard]] bool run_until(boost::asio::io_context& io, Happened&& happened) {
   const auto work = boost::asio::make_work_guard(io);

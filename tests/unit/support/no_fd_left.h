@@ -1,11 +1,11 @@
 // NoFdLeft: a test that ends with as many open file descriptors as it began with.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstddef>
 #include <filesystem>
 #include <iterator>
+
+#include <gtest/gtest.h>
 
 namespace midstream::test {
 
@@ -18,7 +18,9 @@ class NoFdLeft : public testing::Test {
  protected:
   NoFdLeft() : before_(open_fds()) {}
   // Here, not in TearDown: what a derived fixture holds is gone by now.
-  ~NoFdLeft() override { EXPECT_EQ(open_fds(), before_) << "descriptors left open, or closed twice"; }
+  ~NoFdLeft() override {
+    EXPECT_EQ(open_fds(), before_) << "descriptors left open, or closed twice";
+  }
 
  private:
   std::size_t before_;

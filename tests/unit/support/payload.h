@@ -29,8 +29,8 @@ inline std::string payload(std::size_t size, std::uint64_t seed = 1) {
   return bytes;
 }
 
-/// The body as chunked coding would carry it, put together once more (RFC 9112 section 7.1). `complete`:
-/// the final chunk was there, and nothing after it.
+/// The body as chunked coding would carry it, put together once more (RFC 9112 section 7.1).
+/// `complete`: the final chunk was there, and nothing after it.
 struct Unchunked {
   std::string body;
   bool complete = false;

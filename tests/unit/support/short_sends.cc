@@ -51,7 +51,8 @@ extern "C" ssize_t sendmsg(int socket, const msghdr* message, int flags) {
   if (!ShortSends::holds_for(socket)) return ::syscall(SYS_sendmsg, socket, message, flags);
   std::array<iovec, 64> parts;
   std::size_t wanted = 0;
-  for (std::size_t i = 0; i < message->msg_iovlen; ++i) wanted += message->msg_iov[i].iov_len;
+  for (std::size_t i = 0; i < message->msg_iovlen; ++i)
+    wanted += message->msg_iov[i].iov_len;
   std::size_t left = ShortSends::allow(wanted, flags);
   if (left == 0 && wanted > 0) return -1;
   msghdr cut = *message;

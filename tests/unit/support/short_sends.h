@@ -1,5 +1,5 @@
-// ShortSends: sendmsg() and sendfile() of a test program, made to move few bytes at a time on one socket,
-// or to fail, so that a test can have every fragment size and every errno.
+// ShortSends: sendmsg() and sendfile() of a test program, made to move few bytes at a time on one
+// socket, or to fail, so that a test can have every fragment size and every errno.
 #pragma once
 
 #include <atomic>

@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/time.h>
@@ -11,6 +10,8 @@
 #include <array>
 #include <cerrno>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "support/bound.h"
 
@@ -44,7 +45,8 @@ SocketPair tcp_pair(TcpBuffers buffers) {
   EXPECT_EQ(::getsockname(listener.get(), generic, &size), 0);
   UniqueFd far(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (buffers.receive_bytes > 0) {  // before the connection: it decides the window
-    EXPECT_EQ(::setsockopt(far.get(), SOL_SOCKET, SO_RCVBUF, &buffers.receive_bytes, sizeof(int)), 0);
+    EXPECT_EQ(::setsockopt(far.get(), SOL_SOCKET, SO_RCVBUF, &buffers.receive_bytes, sizeof(int)),
+              0);
   }
   EXPECT_EQ(::connect(far.get(), generic, size), 0);
   UniqueFd near(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -76,7 +78,9 @@ Received receive_to_end(int socket, std::size_t count_max) {
   return received;
 }
 
-std::string receive_exactly(int socket, std::size_t count) { return receive_to_end(socket, count).bytes; }
+std::string receive_exactly(int socket, std::size_t count) {
+  return receive_to_end(socket, count).bytes;
+}
 
 std::size_t fill(int socket) {
   const std::string junk(4096, 'x');

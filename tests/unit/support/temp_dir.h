@@ -1,8 +1,6 @@
 // TempDir: an empty directory that goes away with everything in it.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -12,12 +10,15 @@
 #include <system_error>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 namespace midstream::test {
 
 class TempDir {
  public:
   TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "midstream-test-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "midstream-test-XXXXXX").string();
     EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
     path_ = pattern;
   }
@@ -29,12 +30,14 @@ class TempDir {
   }
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-  [[nodiscard]] std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+  [[nodiscard]] std::filesystem::path operator/(std::string_view name) const {
+    return path_ / name;
+  }
 
   /// Writes a file and gives its path.
   std::filesystem::path file(std::string_view name, std::string_view content) const {
-    std::ofstream(path_ / name, std::ios::binary).write(content.data(),
-                                                        static_cast<std::streamsize>(content.size()));
+    std::ofstream(path_ / name, std::ios::binary)
+        .write(content.data(), static_cast<std::streamsize>(content.size()));
     return path_ / name;
   }
 

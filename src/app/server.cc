@@ -1,0 +1,154 @@
+// Puts the rooms together: root, workers, follower, signals.
+#include "app/server.h"
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <sstream>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/signal_set.hpp>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "serve/worker.h"
+
+namespace midstream::app {
+namespace {
+
+int complain(int exit_code, const std::string& what) {
+  std::fprintf(stderr, "midstream: %s\n", what.c_str());
+  return exit_code;
+}
+
+void set_up_log(const std::string& level) {
+  auto logger = spdlog::stderr_logger_mt("midstream");
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  logger->set_level(spdlog::level::from_str(level == "warn" ? "warning" : level));
+  spdlog::set_default_logger(std::move(logger));
+}
+
+// Every connection and every open file is a descriptor: take what the system gives (getrlimit(2)).
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string text_of_file(const char* path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string text_of(const net::Endpoint& endpoint) {
+  std::ostringstream out;
+  out << endpoint;
+  return std::move(out).str();
+}
+
+class Server {
+ public:
+  Server(const Options& options, site::Root root, std::unique_ptr<serve::AccessLog> access_log)
+      : options_(options),
+        root_(std::move(root)),
+        access_log_(std::move(access_log)),
+        types_(text_of_file("/etc/mime.types")) {
+    for (unsigned i = 0; i < options.threads; ++i) {
+      workers_.push_back(std::make_unique<serve::Worker>(options.limits, access_log_.get()));
+    }
+    FollowerOptions follower_options;
+    follower_options.on_notice = [](std::string_view text) { spdlog::warn("{}", text); };
+    follower_.emplace(workers_.front()->context().get_executor(), std::move(follower_options));
+    for (const auto& worker : workers_) {
+      worker->set_handler(
+          std::make_unique<site::FileHandler>(*worker, root_, types_, *follower_, options.files));
+    }
+  }
+
+  // Every worker listens on every address. Gives the exit code, 0 if all is well.
+  int listen() {
+    for (const net::Endpoint& wanted : options_.listen) {
+      net::Endpoint endpoint = wanted;
+      bool shared = false;
+      for (const auto& worker : workers_) {
+        auto listening = net::listen_on(endpoint, shared);
+        if (!listening) {
+          return complain(
+              1, "cannot listen on " + text_of(wanted) + ": " + listening.error().message());
+        }
+        endpoint = listening->endpoint;
+        shared = true;
+        if (const error_code failed = worker->listen(std::move(*listening))) {
+          return complain(1, "cannot listen on " + text_of(wanted) + ": " + failed.message());
+        }
+      }
+      std::printf("midstream: listening on http://%s\n", text_of(endpoint).c_str());
+    }
+    std::fflush(stdout);
+    return 0;
+  }
+
+  void run() {
+    asio::io_context signals_context(1);
+    asio::signal_set signals(signals_context, SIGTERM, SIGINT);
+    signals.async_wait([&](const error_code& cancelled, int) {
+      if (cancelled) return;
+      for (const auto& worker : workers_)
+        worker->stop();
+      signals.async_wait([&](const error_code& done, int number) {
+        if (!done) std::_Exit(128 + number);  // the second one ends at once
+      });
+    });
+    std::thread signal_thread([&] { signals_context.run(); });
+    std::vector<std::thread> threads;
+    for (const auto& worker : workers_)
+      threads.emplace_back([&worker] { worker->run(); });
+    // The follower lives on the first worker and must not keep it: it ends when the others have.
+    for (std::size_t i = 1; i < threads.size(); ++i)
+      threads[i].join();
+    threads.front().join();
+    signals_context.stop();
+    signal_thread.join();
+    follower_.reset();
+  }
+
+ private:
+  const Options& options_;
+  site::Root root_;
+  std::unique_ptr<serve::AccessLog> access_log_;
+  http::MediaTypes types_;
+  std::vector<std::unique_ptr<serve::Worker>> workers_;
+  std::optional<Follower> follower_;
+};
+
+}  // namespace
+
+int run_server(const Options& options) {
+  set_up_log(options.log_level);
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  auto root = site::Root::open(options.directory);
+  if (!root)
+    return complain(2, "cannot serve " + options.directory + ": " + root.error().message());
+  std::unique_ptr<serve::AccessLog> access_log;
+  if (options.access_log != "off") {
+    auto opened = serve::AccessLog::open(options.access_log, options.access_log_format);
+    if (!opened)
+      return complain(1, "cannot open " + options.access_log + ": " + opened.error().message());
+    access_log = std::move(*opened);
+  }
+  Server server(options, std::move(*root), std::move(access_log));
+  if (const int failed = server.listen()) return failed;
+  server.run();
+  return 0;
+}
+
+}  // namespace midstream::app
