@@ -49,16 +49,14 @@ std::optional<net::Endpoint> parse_endpoint(const std::string& text) {
 
 namespace {
 
-CLI::Option* add_duration(CLI::App& command, const std::string& name,
-                          std::chrono::milliseconds& value, const std::string& help) {
-  const auto parse = [&value](const CLI::results_t& texts) {
-    const auto parsed = parse_duration(texts.front());
-    if (!parsed)
-      throw CLI::ValidationError("not a duration such as 250ms, 30s or 5m: " + texts.front());
-    value = *parsed;
-    return true;
+void add_duration(CLI::App& command, const std::string& name, std::chrono::milliseconds& value,
+                  const std::string& help) {
+  const auto check = [](const std::string& text) {
+    return parse_duration(text) ? "" : "not a duration such as 250ms, 30s or 5m: " + text;
   };
-  return command.add_option(name, parse, help)->type_name("DURATION");
+  const auto take = [&value](const std::string& text) { value = *parse_duration(text); };
+  command.add_option_function<std::string>(name, take, help)
+      ->check(CLI::Validator(check, "DURATION"));
 }
 
 struct Texts {

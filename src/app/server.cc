@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -60,7 +61,8 @@ class Server {
       : options_(options),
         root_(std::move(root)),
         access_log_(std::move(access_log)),
-        types_(text_of_file("/etc/mime.types")) {
+        types_(text_of_file("/etc/mime.types")),
+        workers_serving_(options.threads) {
     for (unsigned i = 0; i < options.threads; ++i) {
       workers_.push_back(std::make_unique<serve::Worker>(options.limits, access_log_.get()));
     }
@@ -68,6 +70,7 @@ class Server {
     follower_options.on_notice = [](std::string_view text) { spdlog::warn("{}", text); };
     follower_.emplace(workers_.front()->context().get_executor(), std::move(follower_options));
     for (const auto& worker : workers_) {
+      worker->on_finished([this] { one_worker_finished(); });
       worker->set_handler(
           std::make_unique<site::FileHandler>(*worker, root_, types_, *follower_, options.files));
     }
@@ -111,22 +114,25 @@ class Server {
     std::vector<std::thread> threads;
     for (const auto& worker : workers_)
       threads.emplace_back([&worker] { worker->run(); });
-    // The follower lives on the first worker and must not keep it: it ends when the others have.
-    for (std::size_t i = 1; i < threads.size(); ++i)
-      threads[i].join();
-    threads.front().join();
+    for (auto& thread : threads)
+      thread.join();
     signals_context.stop();
     signal_thread.join();
-    follower_.reset();
   }
 
  private:
+  // The follower waits on the first worker for as long as any worker may have readers.
+  void one_worker_finished() {
+    if (--workers_serving_ == 0) follower_.reset();
+  }
+
   const Options& options_;
   site::Root root_;
   std::unique_ptr<serve::AccessLog> access_log_;
   http::MediaTypes types_;
   std::vector<std::unique_ptr<serve::Worker>> workers_;
   std::optional<Follower> follower_;
+  std::atomic<std::size_t> workers_serving_;
 };
 
 }  // namespace

@@ -111,11 +111,12 @@ void Worker::left() {
 
 // Lets run() return: nothing that waits for ever may be left in the io_context.
 void Worker::finish_if_done() {
-  if (!stopping_ || !connections_.empty()) return;
+  if (!stopping_ || !connections_.empty() || std::exchange(finished_, true)) return;
   grace_timer_.cancel();
   timeouts_.stop();
   poll_set_.stop();
   if (handler_) handler_->stop();
+  if (on_finished_) on_finished_();
 }
 
 std::string_view Worker::server_and_date() {

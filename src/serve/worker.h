@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,6 +54,8 @@ class Worker {
   ~Worker();
 
   void set_handler(std::unique_ptr<Handler> handler) { handler_ = std::move(handler); }
+  /// Called once on the worker's thread, when it has been stopped and its last connection is gone.
+  void on_finished(std::function<void()> call) { on_finished_ = std::move(call); }
   [[nodiscard]] error_code listen(net::Listening listening);
 
   /// Serves until it is stopped and every connection has ended.
@@ -105,6 +108,7 @@ class Worker {
   Timeouts timeouts_;
   asio::steady_timer grace_timer_{context_};
   std::unique_ptr<Handler> handler_;
+  std::function<void()> on_finished_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   boost::intrusive::list<Connection, boost::intrusive::base_hook<ConnectionHook>,
                          boost::intrusive::constant_time_size<false>>
@@ -116,6 +120,7 @@ class Worker {
   std::int64_t date_second_ = -1;
   bool stopping_ = false;
   bool aborting_ = false;
+  bool finished_ = false;
 };
 
 }  // namespace midstream::serve
