@@ -61,18 +61,25 @@ std::optional<EntityTag> take_etag(std::string_view& rest) {
   return tag;
 }
 
+namespace {
+
+void append_hex(std::string& text, std::uint64_t number) {
+  std::array<char, 16> digits;
+  const auto end = std::to_chars(digits.begin(), digits.end(), number, 16).ptr;
+  text.append(digits.begin(), end);
+}
+
+}  // namespace
+
 std::string make_etag(std::uint64_t inode, std::uint64_t size, std::int64_t mtime_ns) {
   // Mixing is one to one in the time for a given inode and the other way round.
   const std::uint64_t version = mix(mix(inode) ^ static_cast<std::uint64_t>(mtime_ns));
-  std::array<char, 36> text;  // two numbers of 16 digits, a dash, two quotes
-  char* const end = text.data() + text.size();
-  char* at = text.data();
-  *at++ = '"';
-  at = std::to_chars(at, end, size, 16).ptr;
-  *at++ = '-';
-  at = std::to_chars(at, end, version, 16).ptr;
-  *at++ = '"';
-  return {text.data(), at};
+  std::string text = "\"";
+  append_hex(text, size);
+  text += '-';
+  append_hex(text, version);
+  text += '"';
+  return text;
 }
 
 }  // namespace midstream::http

@@ -29,6 +29,7 @@ void PollSet::rearm(int fd, std::uint32_t events, Source& source) noexcept {
 
 void PollSet::remove(int fd, Source& source) noexcept {
   ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+  std::erase(early_, &source);
   for (std::size_t i = batch_at_; i < batch_size_; ++i) {
     if (batch_[i].data.ptr == &source) batch_[i].data.ptr = nullptr;
   }
@@ -51,11 +52,30 @@ void PollSet::arm() {
 void PollSet::handle_batch() {
   const int count = ::epoll_wait(epoll_fd_, batch_.data(), static_cast<int>(batch_.size()), 0);
   batch_size_ = count > 0 ? static_cast<std::size_t>(count) : 0;
-  for (batch_at_ = 0; batch_at_ < batch_size_; ++batch_at_) {
+  batch_at_ = 0;
+  handle_early_ones();
+  for (; batch_at_ < batch_size_; ++batch_at_) {
     const epoll_event& event = batch_[batch_at_];
     if (event.data.ptr != nullptr) static_cast<Source*>(event.data.ptr)->on_ready(event.events);
   }
   batch_size_ = 0;
+}
+
+// Whatever happened before the kernel reported this batch is in it, except where the batch is full:
+// then the early sources have to look for themselves.
+void PollSet::handle_early_ones() {
+  if (early_.empty()) return;
+  const bool full = batch_size_ == batch_.size();
+  for (std::size_t i = 0; i < early_.size(); ++i) {
+    Source* const source = early_[i];
+    bool reported = false;
+    for (std::size_t at = 0; at < batch_size_; ++at) {
+      if (batch_[at].data.ptr != source) continue;
+      batch_[at].data.ptr = nullptr;
+      reported = true;
+    }
+    if (reported || full) source->on_ready(EPOLLIN);
+  }
 }
 
 }  // namespace midstream::net

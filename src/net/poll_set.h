@@ -6,15 +6,15 @@
 //
 // Invariants
 //  1. A source gets no event after remove(), also not one of the batch that is being handled.
-//  2. Events are handled in the order in which the kernel reports them: what happened before a
-//  request
-//     arrived (an inotify event, say) is seen before the request is read.
+//  2. An early source handles what has happened before any other event of the batch is handled. So
+//     its knowledge is never older than bytes whose arrival this batch reports.
 #pragma once
 
 #include <sys/epoll.h>
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
@@ -47,6 +47,10 @@ class PollSet {
   void rearm(int fd, std::uint32_t events, Source& source) noexcept;
   void remove(int fd, Source& source) noexcept;
 
+  /// `source` (added, edge-triggered) is called before all others of a batch. There are few of
+  /// them.
+  void handle_early(Source& source) { early_.push_back(&source); }
+
   /// Stops waiting for events, so that the io_context may run out of work.
   void stop();
 
@@ -54,10 +58,12 @@ class PollSet {
   static constexpr std::size_t kBatch = 128;
 
   void arm();
+  void handle_early_ones();
   void handle_batch();
 
   int epoll_fd_;  // owned by descriptor_
   asio::posix::basic_stream_descriptor<Executor> descriptor_;
+  std::vector<Source*> early_;
   std::array<epoll_event, kBatch> batch_;
   std::size_t batch_size_ = 0;
   std::size_t batch_at_ = 0;  // the event that is being handled

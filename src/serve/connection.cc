@@ -75,6 +75,7 @@ net::Awaitable<void> Connection::run() {
     if (slot_) slot_->begin_next();
     phase_ = Phase::kIdle;
     first_request_ = false;
+    just_arrived_ = false;
     // A client that sends request upon request without a pause takes turns with the others, too.
     if (++pipelined_ % kPipelinedPerTurn == 0) co_await asio::post(worker_.context(), net::kAwait);
   }

@@ -123,6 +123,7 @@ class Connection final : public ConnectionHook,
   bool request_has_body_ = false;
   bool request_body_done_ = true;
   bool first_request_ = true;
+  bool just_arrived_ = false;  // see Exchange::just_arrived()
   bool timed_out_ = false;
   bool peer_gone_ = false;
   bool aborted_ = false;

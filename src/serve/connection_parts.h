@@ -15,6 +15,7 @@ class Connection::HttpExchange final : public Exchange {
                  connection.slot_->fields, connection.slot_->scratch, connection.body_),
         connection_(connection) {}
 
+  bool just_arrived() const noexcept override { return connection_.just_arrived_; }
   RequestBody& request_body() override { return connection_; }
   asio::cancellation_slot cancelled() override { return connection_.cancel_.slot(); }
 

@@ -24,6 +24,8 @@ Connection::Parse Connection::parse_head() {
     case http::HeadParser::State::kDone: break;
   }
   disarm();
+  const bool after_empty_lines = slot_->buffer.unread().front() < 'A';  // these came earlier
+  if (after_empty_lines) just_arrived_ = false;
   if (worker_.access_log() != nullptr) exchange_began_ = std::chrono::steady_clock::now();
   slot_->buffer.consume(outcome.consumed);
   const http::RequestHead& head = slot_->head;
@@ -61,7 +63,9 @@ net::Awaitable<bool> Connection::read_more() {
     }
     const net::Wake wake = co_await stream_.wait_readable();
     if (wake == net::Wake::kInterrupted) co_return false;
-    if (nothing_yet) disarm();
+    if (!nothing_yet) continue;
+    disarm();
+    just_arrived_ = true;
   }
   co_return receive();
 }

@@ -39,6 +39,9 @@ class Exchange {
 
   [[nodiscard]] const http::RequestHead& head() const noexcept { return head_; }
   [[nodiscard]] const http::Target& target() const noexcept { return target_; }
+  /// The first byte of this request came with the poll batch that is being handled: what an early
+  /// source (PollSet) knows is no older. False where that cannot be told (pipelining).
+  [[nodiscard]] virtual bool just_arrived() const noexcept = 0;
   [[nodiscard]] virtual RequestBody& request_body() = 0;
   /// Emitted when the client is gone or the server gives up on it, while the handler waits for
   /// something.

@@ -99,7 +99,7 @@ void FileHandler::answer(serve::Exchange& exchange) {
 
 void FileHandler::answer_path(serve::Exchange& exchange, bool trailing_slash) {
   std::string& path = exchange.scratch();
-  cache_->catch_up();
+  if (!exchange.just_arrived()) cache_->catch_up();
   if (!trailing_slash) {
     if (path == kIndex || path.ends_with("/index.html")) return redirect(exchange, "./");
     if (const auto file = cache_->find(path)) return answer_file(exchange, file);

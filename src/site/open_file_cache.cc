@@ -19,6 +19,7 @@ OpenFileCache::OpenFileCache(const Root& root, net::PollSet& poll_set, std::size
   auto inotify = Inotify::open();
   if (inotify && !poll_set_.add(inotify->fd(), EPOLLIN | EPOLLET, *this)) {
     inotify_.emplace(std::move(*inotify));
+    poll_set_.handle_early(*this);
     return;
   }
   spdlog::warn(

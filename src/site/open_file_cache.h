@@ -6,8 +6,7 @@
 //  it) are
 //     set before its fstat, so no change can fall in between.
 //  2. An entry is only used after every event has been handled that the kernel queued before the
-//  request
-//     arrived (PollSet, invariant 2; catch_up() where that does not hold).
+//     request began to arrive (PollSet, invariant 2; catch_up() where that does not hold).
 //  3. Only files that nobody has open for writing, reached without a symbolic link, are kept.
 //  4. At most `entries_max` entries; the least recently used one goes first.
 // Without inotify (limits, odd file systems) nothing is kept. Belongs to its worker's thread.
