@@ -96,15 +96,16 @@ FramedOutput::Status FramedOutput::flush(int socket, std::size_t turn_bytes, boo
   for (;;) {
     const bool in_memory = !text_.empty() || !memory_.empty();
     if (!in_memory && file_.count == 0 && (tail_.empty() || more)) return Status::kFlushed;
-    if (turn_left == 0) return Status::kTurnOver;
     IoOutcome outcome;
     if (in_memory || file_.count == 0) {
       outcome = send_from_memory(socket, more);
     } else {
+      if (turn_left == 0) return Status::kTurnOver;
       outcome = send_file_some(socket, file_, turn_left);
       file_.offset += outcome.bytes;
       file_.count -= outcome.bytes;
       body_bytes_ += outcome.bytes;
+      turn_left -= outcome.bytes;
     }
     switch (outcome.status) {
       case IoOutcome::Status::kMoved: break;
@@ -112,7 +113,6 @@ FramedOutput::Status FramedOutput::flush(int socket, std::size_t turn_bytes, boo
       case IoOutcome::Status::kEnd: return Status::kFileEnded;
       case IoOutcome::Status::kError: error_ = outcome.error; return Status::kFailed;
     }
-    turn_left -= std::min(turn_left, outcome.bytes);
   }
 }
 

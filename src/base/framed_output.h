@@ -52,7 +52,7 @@ class FramedOutput {
   /// way.
   void put_end();
 
-  /// Sends what is there, at most `turn_bytes`. `more`: the caller has the next piece ready, so the
+  /// Sends what is there, at most `turn_bytes` of it by sendfile. `more`: the caller has the next piece ready, so the
   /// last segment may wait for it. After put_end() nothing waits.
   Status flush(int socket, std::size_t turn_bytes, bool more);
 

@@ -56,23 +56,30 @@ net::Awaitable<void> Connection::run() {
       refusal_status_ = 408;
       parsed = Parse::kRefused;
     }
-    if (parsed == Parse::kRefused) {
-      begin_refusal(refusal_status_);
-    } else {
+    if (parsed == Parse::kDone) {
       phase_ = Phase::kHandling;
       HttpExchange exchange(*this);
       if (!refuse_early(exchange) && !worker_.handler().try_handle(exchange)) {
         co_await worker_.handler().handle(exchange);
       }
-      begin_response(exchange.status(), exchange.fields());
+      if (chunked_body_ && exchange.status() < 400) parsed = co_await check_chunks();
+      if (parsed == Parse::kDone) begin_response(exchange.status(), exchange.fields());
     }
+    if (parsed == Parse::kNeedMore) break;
+    if (parsed == Parse::kRefused) begin_refusal(refusal_status_);
     phase_ = Phase::kSending;
     const Step step = send_some();
     if (step != Step::kDone) co_await send_rest(step);
     end_response();
     if (keep_alive_ && !request_body_done_) keep_alive_ = co_await drop_unwanted_body();
-    if (!keep_alive_ || ending_ || aborted_) break;
+    if (!keep_alive_ || ending_ || aborted_) {
+      // A client that believes the connection goes on may be sending its next request.
+      const bool may_be_sending = keep_alive_ || stream_.readable();
+      if (may_be_sending && body_end_ == BodyEnd::kComplete) linger_ = true;
+      break;
+    }
     if (slot_) slot_->begin_next();
+    chunked_body_.reset();
     phase_ = Phase::kIdle;
     first_request_ = false;
     just_arrived_ = false;

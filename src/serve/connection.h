@@ -74,6 +74,7 @@ class Connection final : public ConnectionHook,
   net::Awaitable<result<std::string_view>> read() override;
   [[nodiscard]] result<std::string_view> take_body_bytes();
   [[nodiscard]] net::Awaitable<error_code> send_continue();
+  [[nodiscard]] net::Awaitable<Parse> check_chunks();
   [[nodiscard]] net::Awaitable<bool> drop_unwanted_body();
   [[nodiscard]] net::Awaitable<void> linger();
 

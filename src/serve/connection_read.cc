@@ -87,6 +87,7 @@ bool Connection::receive() {
 
 net::Awaitable<result<std::string_view>> Connection::read() {
   if (request_body_done_) co_return std::string_view();
+  if (!slot_) slot_ = worker_.take_slot();  // given back while the response waited for its source
   if (std::exchange(continue_owed_, false)) {
     if (const error_code failed = co_await send_continue()) co_return failed;
   }
@@ -149,6 +150,20 @@ net::Awaitable<error_code> Connection::send_continue() {
     if (wake == net::Wake::kInterrupted) co_return error_code(Errc::kPeerStalled);
   }
   co_return error_code();
+}
+
+// A request whose chunks turn out to be malformed gets 400 and no content (H2): so the body that the
+// handler left is read first, as far as we would drop it anyway. kNeedMore: the client is gone.
+net::Awaitable<Connection::Parse> Connection::check_chunks() {
+  const std::uint64_t limit = body_read_ + worker_.limits().unwanted_body_bytes_max;
+  while (!request_body_done_ && !continue_owed_ && body_read_ <= limit) {
+    const auto bytes = co_await read();
+    if (bytes) continue;
+    if (aborted_ || bytes.error() == make_error_code(Errc::kPeerGone)) co_return Parse::kNeedMore;
+    refusal_status_ = bytes.error() == make_error_code(Errc::kPeerStalled) ? 408 : 400;
+    co_return Parse::kRefused;
+  }
+  co_return Parse::kDone;
 }
 
 // True: the connection is at the start of the next request.

@@ -18,6 +18,9 @@
 namespace midstream::serve {
 namespace {
 
+// Far more than a turn: flush() sends a long range turn by turn, and a chunk may be as long.
+constexpr std::uint64_t kPieceBytesMax = std::uint64_t{1} << 30;
+
 void put_status_line(FramedOutput& output, int status) {
   if (status == 200) return output.put_head("HTTP/1.1 200 OK\r\n");
   std::array<char, 4> digits;
@@ -131,7 +134,7 @@ void Connection::begin_refusal(int status) {
 
 Connection::Step Connection::put_next_piece(bool& more) {
   more = false;
-  const Piece piece = body_->next(worker_.limits().turn_bytes);
+  const Piece piece = body_->next(kPieceBytesMax);
   switch (piece.kind) {
     case Piece::Kind::kMemory: output_.put_memory(piece.memory); break;
     case Piece::Kind::kFile: output_.put_file(piece.file, piece.memory); break;
@@ -209,7 +212,10 @@ net::Awaitable<void> Connection::break_message() {
     reset_on_close(stream_.fd());  // frees the kernel's memory too
     co_return;
   }
-  if (!end_is_close_) co_return;  // a missing last chunk, or a short body, shows by itself
+  if (!end_is_close_) {  // a missing last chunk, or a short body, shows by itself
+    linger_ = source_failed;
+    co_return;
+  }
   if (source_failed) {
     // Everything written so far leaves this machine, and then the reset.
     stream_.want_all_sent();
@@ -227,7 +233,6 @@ void Connection::end_response() {
   if (body_end_ == BodyEnd::kSourceFailed) report_source_failure();
   body_.reset();
   saved_.reset();
-  chunked_body_.reset();
   if (!output_.pending()) worker_.give_back(output_.take_text_buffer());
 }
 

@@ -81,14 +81,15 @@ void Worker::begin_stop() {
   if (std::exchange(stopping_, true)) return;
   for (const auto& listener : listeners_)
     listener->close();
-  for (auto at = connections_.begin(); at != connections_.end();) {
-    Connection& connection = *at++;  // an idle connection leaves the list inside the call
-    connection.end_after_exchange();
-  }
+  // Before any connection can be the last one, which cancels it.
   grace_timer_.expires_after(limits_.grace);
   grace_timer_.async_wait([this](const error_code& cancelled) {
     if (!cancelled) abort_connections();
   });
+  for (auto at = connections_.begin(); at != connections_.end();) {
+    Connection& connection = *at++;  // an idle connection leaves the list inside the call
+    connection.end_after_exchange();
+  }
   finish_if_done();
 }
 

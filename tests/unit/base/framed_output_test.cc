@@ -216,6 +216,17 @@ TEST_F(FramedOutputTest, ATurnSendsNoMoreOfAFileThanItsShare) {
   EXPECT_EQ(receive_exactly(pair_.far.get(), 10), "0123456789");
 }
 
+TEST_F(FramedOutputTest, ATurnIsNotUsedUpByFraming) {
+  FramedOutput output;
+  output.set_framing(FramedOutput::Framing::kChunked);
+  output.put_head("head\r\n\r\n");
+  put(output, file("12345678"));
+  output.put_end();
+  ShortSends sends(pair_.near.get());
+  EXPECT_EQ(output.flush(pair_.near.get(), 8, false), Status::kFlushed);
+  EXPECT_EQ(sends.calls(), 3U);
+}
+
 TEST_F(FramedOutputTest, AMirroredPieceAndItsFramingLeaveInOneCall) {
   FramedOutput output;
   output.set_framing(Framing::kChunked);
