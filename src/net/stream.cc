@@ -51,7 +51,10 @@ void Stream::on_ready(std::uint32_t events) {
   }
   const bool awaited = (waiting_ == Waiting::kReadable && readable_) ||
                        (waiting_ == Waiting::kWritable && writable_);
-  if (awaited) resume(Wake::kReady);
+  if (!awaited) return;
+  const bool for_bytes = waiting_ == Waiting::kReadable && bytes_listener_ != nullptr;
+  if (for_bytes && bytes_listener_->on_bytes()) return;
+  resume(Wake::kReady);
 }
 
 }  // namespace midstream::net

@@ -30,6 +30,16 @@ class HangupListener {
   ~HangupListener() = default;
 };
 
+/// Told that bytes are there, instead of the coroutine that waits for them.
+class BytesListener {
+ public:
+  /// True: the wait goes on (then readable() must not be set). False: it ends with kReady.
+  virtual bool on_bytes() = 0;
+
+ protected:
+  ~BytesListener() = default;
+};
+
 class Stream final : PollSet::Source {
  public:
   Stream(PollSet& poll_set, UniqueFd socket) noexcept;
@@ -62,6 +72,8 @@ class Stream final : PollSet::Source {
 
   /// While a coroutine waits for something else than this socket. nullptr: nobody listens.
   void listen_for_hangup(HangupListener* listener) noexcept { hangup_listener_ = listener; }
+  /// While a coroutine waits for readability: `listener` is asked first. nullptr: nobody is.
+  void listen_for_bytes(BytesListener* listener) noexcept { bytes_listener_ = listener; }
 
  private:
   enum class Waiting : std::uint8_t { kNothing, kReadable, kWritable };
@@ -76,6 +88,7 @@ class Stream final : PollSet::Source {
   PollSet& poll_set_;
   UniqueFd socket_;
   HangupListener* hangup_listener_ = nullptr;
+  BytesListener* bytes_listener_ = nullptr;
   WaitSlot<Wake> slot_;
   Waiting waiting_ = Waiting::kNothing;
   bool registered_ = false;

@@ -44,50 +44,116 @@ net::Awaitable<void> Connection::serve(std::unique_ptr<Connection> self) {
   worker.left();
 }
 
+// The whole story. What can be done without waiting is done by serve_ready() and its helpers, which
+// give what comes next; waiting is done here.
 net::Awaitable<void> Connection::run() {
+  next_ = Next::kInput;
   for (;;) {
-    Parse parsed = parse_head();
-    while (parsed == Parse::kNeedMore) {
-      if (!co_await read_more()) break;
-      parsed = parse_head();
-    }
-    if (parsed == Parse::kNeedMore) {  // closed, timed out or told to stop
-      if (!timed_out_ || phase_ != Phase::kHead) break;
-      refusal_status_ = 408;
-      parsed = Parse::kRefused;
-    }
-    if (parsed == Parse::kDone) {
-      phase_ = Phase::kHandling;
-      HttpExchange exchange(*this);
-      if (!refuse_early(exchange) && !worker_.handler().try_handle(exchange)) {
+    switch (next_) {
+      case Next::kInput: co_await read_more(); break;
+      case Next::kHead: next_ = serve_ready(); break;
+      case Next::kTimeout:
+        begin_refusal(408);
+        next_ = send_response();
+        break;
+      case Next::kHandler: {
+        HttpExchange exchange(*this);
         co_await worker_.handler().handle(exchange);
+        next_ = respond(exchange.status());
+        break;
       }
-      if (chunked_body_ && exchange.status() < 400) parsed = co_await check_chunks();
-      if (parsed == Parse::kDone) begin_response(exchange.status(), exchange.fields());
+      case Next::kChunks: next_ = co_await check_chunks(); break;
+      case Next::kSending:
+        co_await send_rest(step_);
+        next_ = end_exchange();
+        break;
+      case Next::kUnwantedBody:
+        keep_alive_ = co_await drop_unwanted_body();
+        next_ = go_on();
+        break;
+      case Next::kTurn:
+        co_await asio::post(worker_.context(), net::kAwait);
+        next_ = Next::kHead;
+        break;
+      case Next::kClose:
+        if (linger_ && !aborted_ && !peer_gone_) co_await linger();
+        release_request();
+        co_return;
     }
-    if (parsed == Parse::kNeedMore) break;
-    if (parsed == Parse::kRefused) begin_refusal(refusal_status_);
-    phase_ = Phase::kSending;
-    const Step step = send_some();
-    if (step != Step::kDone) co_await send_rest(step);
-    end_response();
-    if (keep_alive_ && !request_body_done_) keep_alive_ = co_await drop_unwanted_body();
-    if (!keep_alive_ || ending_ || aborted_) {
-      // A client that believes the connection goes on may be sending its next request.
-      const bool may_be_sending = keep_alive_ || stream_.readable();
-      if (may_be_sending && body_end_ == BodyEnd::kComplete) linger_ = true;
-      break;
-    }
-    if (slot_) slot_->begin_next();
-    chunked_body_.reset();
-    phase_ = Phase::kIdle;
-    first_request_ = false;
-    just_arrived_ = false;
-    // A client that sends request upon request without a pause takes turns with the others, too.
-    if (++pipelined_ % kPipelinedPerTurn == 0) co_await asio::post(worker_.context(), net::kAwait);
   }
-  if (linger_ && !aborted_ && !peer_gone_) co_await linger();
-  release_request();
+}
+
+// Serves the requests that are in the buffer for as long as nothing has to be waited for.
+Connection::Next Connection::serve_ready() {
+  for (;;) {
+    switch (parse_head()) {
+      case Parse::kNeedMore: return Next::kInput;
+      case Parse::kRefused: begin_refusal(refusal_status_); break;
+      case Parse::kDone: {
+        phase_ = Phase::kHandling;
+        HttpExchange exchange(*this);
+        if (!refuse_early(exchange) && !worker_.handler().try_handle(exchange)) {
+          return Next::kHandler;
+        }
+        const Next next = respond(exchange.status());
+        if (next != Next::kHead) return next;
+        continue;
+      }
+    }
+    const Next next = send_response();
+    if (next != Next::kHead) return next;
+  }
+}
+
+// The handler has decided.
+Connection::Next Connection::respond(int status) {
+  status_ = status;
+  if (chunked_body_ && !request_body_done_ && status < 400) return Next::kChunks;
+  begin_response(status, slot_->fields);
+  return send_response();
+}
+
+Connection::Next Connection::send_response() {
+  phase_ = Phase::kSending;
+  step_ = send_some();
+  return step_ == Step::kDone ? end_exchange() : Next::kSending;
+}
+
+Connection::Next Connection::end_exchange() {
+  end_response();
+  return keep_alive_ && !request_body_done_ ? Next::kUnwantedBody : go_on();
+}
+
+Connection::Next Connection::go_on() {
+  if (!keep_alive_ || ending_ || aborted_) {
+    // A client that believes the connection goes on may be sending its next request.
+    const bool may_be_sending = keep_alive_ || stream_.readable();
+    if (may_be_sending && body_end_ == BodyEnd::kComplete) linger_ = true;
+    return Next::kClose;
+  }
+  if (slot_) slot_->begin_next();
+  chunked_body_.reset();
+  phase_ = Phase::kIdle;
+  first_request_ = false;
+  just_arrived_ = false;
+  // A client that sends request upon request without a pause takes turns with the others, too.
+  return ++pipelined_ % kPipelinedPerTurn == 0 ? Next::kTurn : Next::kHead;
+}
+
+// A request on an idle connection. Most are answered right here, and the coroutine sleeps on.
+bool Connection::on_bytes() {
+  try {
+    disarm();  // the idle time is over; a head that is not whole yet has a deadline of its own
+    disarm();
+    just_arrived_ = true;
+    next_ = receive() ? serve_ready() : Next::kClose;
+  } catch (const std::exception& foreign) {  // ours do not throw; memory may run out
+    spdlog::error("a connection was closed: {}", foreign.what());
+    next_ = Next::kClose;
+  }
+  const bool idle = next_ == Next::kInput && !has_unread() && !stream_.readable() && !ending_;
+  if (idle) become_idle();
+  return idle;
 }
 
 // Memory that nobody needs while the connection waits.

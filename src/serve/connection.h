@@ -4,11 +4,10 @@
 //
 // Invariants
 //  1. One coroutine, one wait at a time; whoever ends a wait early (deadline, hangup, stop) leaves
-//  a flag
-//     that says why.
+//     a flag that says why. While the coroutine sleeps in an idle connection, on_bytes() answers
+//     what needs no waiting: no coroutine is resumed for it.
 //  2. A message whose end would not be seen as broken is never cut: chunked without its last chunk,
-//  short
-//     of its length, or reset.
+//     short of its length, or reset.
 //  3. After anything that makes the framing of requests doubtful, no further request is read.
 //  4. While it is idle, or waits for a source, it holds no buffer and no request.
 //
@@ -45,6 +44,7 @@ using ConnectionHook =
 class Connection final : public ConnectionHook,
                          private net::Deadlines::Entry,
                          private net::HangupListener,
+                         private net::BytesListener,
                          private RequestBody {
  public:
   static void start(Worker& worker, UniqueFd socket, const net::Endpoint& peer);
@@ -60,21 +60,40 @@ class Connection final : public ConnectionHook,
   enum class Phase : std::uint8_t { kIdle, kHead, kHandling, kReadingBody, kSending, kLingering };
   enum class Parse : std::uint8_t { kNeedMore, kDone, kRefused };
   enum class Step : std::uint8_t { kDone, kWritable, kPending, kTurn, kBroken };
+  /// What comes next for the connection; all but kHead have to wait for something.
+  enum class Next : std::uint8_t {
+    kInput,         // bytes from the client
+    kHead,          // nothing: look for a request in the buffer
+    kTimeout,       // the head took too long
+    kHandler,       // the handler could not answer at once
+    kChunks,        // the request's chunks, before it is answered
+    kSending,       // the socket, or the source
+    kUnwantedBody,  // the rest of a request body that the handler did not want
+    kTurn,          // the others
+    kClose,
+  };
 
   class HttpExchange;   // what the handler sees
   struct SavedRequest;  // what the logs need of a request whose memory is gone
 
   static net::Awaitable<void> serve(std::unique_ptr<Connection> self);
   net::Awaitable<void> run();
+  [[nodiscard]] Next serve_ready();
+  [[nodiscard]] Next respond(int status);
+  [[nodiscard]] Next send_response();
+  [[nodiscard]] Next end_exchange();
+  [[nodiscard]] Next go_on();
 
   // Reading (connection_read.cc)
   [[nodiscard]] Parse parse_head();
-  [[nodiscard]] net::Awaitable<bool> read_more();  // false: end or interrupted
-  [[nodiscard]] bool receive();                    // false: the peer is done
+  [[nodiscard]] bool has_unread() const noexcept { return slot_ && !slot_->buffer.empty(); }
+  [[nodiscard]] net::Awaitable<void> read_more();  // sets next_
+  void become_idle();
+  [[nodiscard]] bool receive();  // false: the peer is done
   net::Awaitable<result<std::string_view>> read() override;
   [[nodiscard]] result<std::string_view> take_body_bytes();
   [[nodiscard]] net::Awaitable<error_code> send_continue();
-  [[nodiscard]] net::Awaitable<Parse> check_chunks();
+  [[nodiscard]] net::Awaitable<Next> check_chunks();
   [[nodiscard]] net::Awaitable<bool> drop_unwanted_body();
   [[nodiscard]] net::Awaitable<void> linger();
 
@@ -95,6 +114,7 @@ class Connection final : public ConnectionHook,
   // Interruptions
   void on_deadline() override;
   void on_hangup() override;
+  bool on_bytes() override;
   [[nodiscard]] bool stalled_since_armed();
 
   Worker& worker_;
@@ -115,6 +135,8 @@ class Connection final : public ConnectionHook,
   unsigned pipelined_ = 0;  // exchanges since the connection last waited
   int status_ = 0;
   Phase phase_ = Phase::kIdle;
+  Next next_ = Next::kInput;
+  Step step_ = Step::kDone;  // what send_some() said
   BodyEnd body_end_ = BodyEnd::kComplete;
   bool keep_alive_ = false;
   bool linger_ = false;         // the client may still be sending

@@ -15,7 +15,7 @@ namespace midstream::serve {
 namespace errc = boost::system::errc;
 
 Connection::Parse Connection::parse_head() {
-  if (!slot_ || slot_->buffer.empty()) return Parse::kNeedMore;
+  if (!has_unread()) return Parse::kNeedMore;
   phase_ = Phase::kHead;
   const auto outcome = slot_->parser.parse(slot_->buffer.unread(), slot_->head);
   switch (outcome.state) {
@@ -48,26 +48,37 @@ Connection::Parse Connection::parse_head() {
 
 // Waits for bytes of a head. The deadline of a head is armed once, at its first byte: a client that
 // sends it byte by byte does not get more time.
-net::Awaitable<bool> Connection::read_more() {
-  pipelined_ = 0;
-  while (!stream_.readable()) {
-    const bool nothing_yet = !slot_ || slot_->buffer.empty();
+net::Awaitable<void> Connection::read_more() {
+  if (!stream_.readable()) {
+    const bool nothing_yet = !has_unread();
+    if (nothing_yet && ending_) {
+      next_ = Next::kClose;
+      co_return;
+    }
     if (nothing_yet) {
-      if (ending_) co_return false;
-      phase_ = Phase::kIdle;
-      release_request();
-      auto& timeouts = worker_.timeouts();
-      (first_request_ ? timeouts.header : timeouts.idle).arm(*this);
-    } else if (!armed()) {
-      worker_.timeouts().header.arm(*this);
+      become_idle();
+      stream_.listen_for_bytes(this);
+    } else {
+      pipelined_ = 0;
+      if (!armed()) worker_.timeouts().header.arm(*this);
     }
     const net::Wake wake = co_await stream_.wait_readable();
-    if (wake == net::Wake::kInterrupted) co_return false;
-    if (!nothing_yet) continue;
-    disarm();
-    just_arrived_ = true;
+    stream_.listen_for_bytes(nullptr);
+    if (wake == net::Wake::kInterrupted) {  // timed out, or told to stop
+      next_ = timed_out_ && phase_ == Phase::kHead ? Next::kTimeout : Next::kClose;
+      co_return;
+    }
+    if (nothing_yet) co_return;  // on_bytes() has read them, and set what comes next
   }
-  co_return receive();
+  next_ = receive() ? serve_ready() : Next::kClose;
+}
+
+void Connection::become_idle() {
+  phase_ = Phase::kIdle;
+  pipelined_ = 0;
+  release_request();
+  auto& timeouts = worker_.timeouts();
+  (first_request_ ? timeouts.header : timeouts.idle).arm(*this);
 }
 
 bool Connection::receive() {
@@ -152,18 +163,19 @@ net::Awaitable<error_code> Connection::send_continue() {
   co_return error_code();
 }
 
-// A request whose chunks turn out to be malformed gets 400 and no content (H2): so the body that the
-// handler left is read first, as far as we would drop it anyway. kNeedMore: the client is gone.
-net::Awaitable<Connection::Parse> Connection::check_chunks() {
+// A request whose chunks turn out to be malformed gets 400 and no content (H2): so the body that
+// the handler left is read first, as far as we would drop it anyway.
+net::Awaitable<Connection::Next> Connection::check_chunks() {
   const std::uint64_t limit = body_read_ + worker_.limits().unwanted_body_bytes_max;
   while (!request_body_done_ && !continue_owed_ && body_read_ <= limit) {
     const auto bytes = co_await read();
     if (bytes) continue;
-    if (aborted_ || bytes.error() == make_error_code(Errc::kPeerGone)) co_return Parse::kNeedMore;
-    refusal_status_ = bytes.error() == make_error_code(Errc::kPeerStalled) ? 408 : 400;
-    co_return Parse::kRefused;
+    if (aborted_ || bytes.error() == make_error_code(Errc::kPeerGone)) co_return Next::kClose;
+    begin_refusal(bytes.error() == make_error_code(Errc::kPeerStalled) ? 408 : 400);
+    co_return send_response();
   }
-  co_return Parse::kDone;
+  begin_response(status_, slot_->fields);
+  co_return send_response();
 }
 
 // True: the connection is at the start of the next request.
@@ -172,7 +184,9 @@ net::Awaitable<bool> Connection::drop_unwanted_body() {
   while (!request_body_done_ && body_read_ <= limit) {
     const auto bytes = co_await read();
     if (!bytes) {
-      linger_ = bytes.error() != make_error_code(Errc::kPeerGone);
+      // Who stalled has had the answer for that long.
+      linger_ = bytes.error() != make_error_code(Errc::kPeerGone) &&
+                bytes.error() != make_error_code(Errc::kPeerStalled);
       co_return false;
     }
   }
