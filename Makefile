@@ -25,7 +25,7 @@ bench: install-deps ## Measure, beside other servers
 
 fuzz: install-deps ## Look for crashes with libFuzzer (FUZZ_SECONDS=60 for each target)
 	@cmake --preset fuzz
-	@cmake --build --preset fuzz --parallel $(JOBS)
+	@cmake --build --preset fuzz --target fuzz_targets --parallel $(JOBS)
 	@scripts/fuzz search build/fuzz $(FUZZ_SECONDS)
 
 format: ## Lay out all C++ files

@@ -34,6 +34,12 @@ std::uint64_t mix(std::uint64_t value) {
   return value ^ (value >> 31);
 }
 
+void append_hex(std::string& text, std::uint64_t number) {
+  std::array<char, 16> digits;
+  const auto end = std::to_chars(digits.begin(), digits.end(), number, 16).ptr;
+  text.append(digits.begin(), end);
+}
+
 }  // namespace
 
 std::optional<EntityTag> parse_etag(std::string_view text) {
@@ -60,16 +66,6 @@ std::optional<EntityTag> take_etag(std::string_view& rest) {
   if (!tag) rest = {};
   return tag;
 }
-
-namespace {
-
-void append_hex(std::string& text, std::uint64_t number) {
-  std::array<char, 16> digits;
-  const auto end = std::to_chars(digits.begin(), digits.end(), number, 16).ptr;
-  text.append(digits.begin(), end);
-}
-
-}  // namespace
 
 std::string make_etag(std::uint64_t inode, std::uint64_t size, std::int64_t mtime_ns) {
   // Mixing is one to one in the time for a given inode and the other way round.

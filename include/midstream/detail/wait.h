@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -22,6 +23,8 @@
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/recycling_allocator.hpp>
+#include <boost/asio/system_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <boost/intrusive/set.hpp>
 
 #include <midstream/error.h>
@@ -76,9 +79,32 @@ class WaitNode : public boost::intrusive::set_base_hook<
   bool linked_ = false;  // guarded by the group's mutex
 };
 
+// Executors that stand for any thread of the system: system_executor, and that of use_future.
+template <class Executor>
+inline constexpr bool kRunsAnywhere =
+    std::is_same_v<std::remove_cvref_t<decltype(boost::asio::query(
+                       std::declval<const Executor&>(), boost::asio::execution::context))>,
+                   boost::asio::system_context>;
+template <class Result, class Blocking>
+inline constexpr bool kRunsAnywhere<boost::asio::detail::promise_executor<Result, Blocking>> = true;
+
+// The handler's executor, or `io_executor` where the handler may run anywhere: as with Asio's own
+// operations it then runs where the wait ends. On a thread of the system it could outlive its
+// context.
+template <class Handler, class IoExecutor>
+auto executor_of(const Handler& handler, const IoExecutor& io_executor) {
+  using Associated = boost::asio::associated_executor_t<Handler, IoExecutor>;
+  if constexpr (kRunsAnywhere<Associated>) {
+    return io_executor;
+  } else {
+    return Associated(boost::asio::get_associated_executor(handler, io_executor));
+  }
+}
+
 template <class Handler, class IoExecutor>
 class WaitOp final : public WaitNode {
-  using Executor = boost::asio::associated_executor_t<Handler, IoExecutor>;
+  using Executor =
+      decltype(executor_of(std::declval<const Handler&>(), std::declval<const IoExecutor&>()));
   using Work = std::decay_t<decltype(boost::asio::prefer(
       std::declval<Executor>(), boost::asio::execution::outstanding_work.tracked))>;
   using Allocator = typename std::allocator_traits<boost::asio::associated_allocator_t<
@@ -87,7 +113,7 @@ class WaitOp final : public WaitNode {
  public:
   static void start(Handler handler, std::shared_ptr<LiveFile> file, const IoExecutor& io_executor,
                     std::uint64_t offset) {
-    const Executor executor = boost::asio::get_associated_executor(handler, io_executor);
+    const Executor executor = executor_of(handler, io_executor);
     Allocator allocator(
         boost::asio::get_associated_allocator(handler, boost::asio::recycling_allocator<void>()));
     WaitOp* op = std::allocator_traits<Allocator>::allocate(allocator, 1);
@@ -104,7 +130,7 @@ class WaitOp final : public WaitNode {
   // between destroys the operation without calling the handler.
   struct Runner {
     struct Destroy {
-      void operator()(WaitOp* op) const noexcept { op->destroy(); }
+      void operator()(WaitOp* owned) const noexcept { owned->destroy(); }
     };
     std::unique_ptr<WaitOp, Destroy> op;
     void operator()() {
