@@ -1,5 +1,4 @@
-// Errors of Midstream: our own codes beside those of the operating system, and whose fault each one
-// is.
+// Errors of Midstream: our own codes beside those of the operating system, and whose fault each is.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +16,8 @@ using boost::system::error_code;
 template <class T>
 using result = boost::system::result<T>;
 
-/// Whose fault an error is. A server derives the status from it (4xx, 502/504 or 500) and the
-/// counter.
+/// Whose fault an error is. A server derives the status (4xx, 502/504 or 500) and the counter
+/// from it.
 enum class Side : std::uint8_t { kClient, kOrigin, kFile, kSelf };
 
 /// What can go wrong with a growing file and with sending it. Errors of the operating system stay

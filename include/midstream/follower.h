@@ -19,8 +19,7 @@ struct FollowerOptions {
   /// How long a file may rest before it counts as finished, where the kernel does not tell whether
   /// somebody has it open for writing (not the owner and no CAP_LEASE, NFS; fcntl(2) F_SETLEASE).
   std::chrono::milliseconds idle_timeout{5000};
-  /// How often a file is looked at where inotify cannot serve (its limits reached, odd file
-  /// systems).
+  /// How often a file is looked at where inotify cannot serve (limits reached, odd file systems).
   std::chrono::milliseconds stat_period{250};
   /// Gets the few things an operator should know (a limit was reached, the fallback is in use),
   /// once each.

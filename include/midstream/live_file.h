@@ -1,7 +1,6 @@
 // LiveFile: one file that readers may send while one writer still appends to it.
 //
-//   growing --publish()*--> growing --seal()--> sealed      growing --fail()--> failed      (both
-//   final)
+//   growing --publish()*--> growing --seal()--> sealed    growing --fail()--> failed   (both final)
 //
 // Invariants
 //  1. Bytes [0, watermark) are readable and never change.

@@ -1,6 +1,5 @@
 // Readers of a LiveFile: a blocking one and one for Asio, with the same meaning.
-// Each has its own offset; any number of them may read one file, before, during and after it is
-// written.
+// Each has its own offset; any number of them may read one file, before, during and after it grows.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +35,7 @@ class Reader {
 
   /// Reads what is there, at least one byte; waits for it if need be. 0 = the end of a sealed file
   /// (or an empty `out`). A failed file gives all its bytes first and then its error, each time.
-  /// Errors also: `operation_aborted` (stop), `timed_out` (deadline); both leave the offset as it
-  /// was.
+  /// Errors also: `operation_aborted` (stop), `timed_out` (deadline); both leave the offset alone.
   [[nodiscard]] result<std::size_t> read(std::span<std::byte> out, std::stop_token stop = {},
                                          std::optional<LiveFile::Deadline> deadline = std::nullopt);
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
+#include <ctime>
 #include <limits>
 #include <utility>
 
@@ -21,6 +23,30 @@ namespace {
 constexpr std::size_t kTurnBytes = 1 << 20;  // per turn on a shared executor
 constexpr std::size_t kCopyBytesMax =
     16 * 1024;  // chunks up to this leave in one call, from memory
+
+// Keeps the SIGPIPE of sendfile(2), which has no MSG_NOSIGNAL, from ending a program that does not
+// ignore it. Of this thread only (signal(7): it is sent to the thread that wrote).
+class SigpipeHeldBack {
+ public:
+  SigpipeHeldBack() noexcept {
+    ::sigemptyset(&sigpipe_);
+    ::sigaddset(&sigpipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+  }
+  SigpipeHeldBack(const SigpipeHeldBack&) = delete;
+  SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
+  ~SigpipeHeldBack() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  void drop() noexcept {
+    if (::sigismember(&before_, SIGPIPE) == 1) return;  // the caller holds it back: not ours
+    const timespec at_once{};
+    ::sigtimedwait(&sigpipe_, nullptr, &at_once);
+  }
+
+ private:
+  sigset_t sigpipe_;
+  sigset_t before_;
+};
 
 }  // namespace
 
@@ -104,14 +130,14 @@ class FileSender {
       put_range(std::min<std::uint64_t>(limit - offset_, kTurnBytes), copy);
       return true;
     }
-    const bool promised_more = options_.count && !reached_end();
-    if (reached_end() || (view.state == LiveFile::State::kSealed && !promised_more)) {
+    const bool cut = options_.count && offset_ - options_.offset < *options_.count;
+    if ((reached_end() && !cut) || (view.state == LiveFile::State::kSealed && !options_.count)) {
       output_.put_end();
       ended_ = true;
       return true;
     }
     if (view.state == LiveFile::State::kFailed) source_error_ = file_->failure();
-    if (view.state == LiveFile::State::kSealed) source_error_ = Errc::kIncomplete;
+    if (view.state == LiveFile::State::kSealed || reached_end()) source_error_ = Errc::kIncomplete;
     return false;
   }
 
@@ -160,7 +186,12 @@ std::shared_ptr<FileSender> make_file_sender(int socket, std::shared_ptr<LiveFil
                                              SendFileOptions options) {
   return std::make_shared<FileSender>(socket, std::move(file), std::move(options));
 }
-SendNeed advance(FileSender& sender) noexcept { return sender.advance(); }
+SendNeed advance(FileSender& sender) noexcept {
+  SigpipeHeldBack sigpipe;
+  const SendNeed need = sender.advance();
+  if (sender.error() == Errc::kPeerGone) sigpipe.drop();
+  return need;
+}
 void report_wait(FileSender& sender, const error_code& error) noexcept {
   sender.report_wait(error);
 }

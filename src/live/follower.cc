@@ -1,10 +1,8 @@
 // The Follower's parts: a table of followed files by FileId, one inotify instance, one timer.
 //
 // Invariants (all under mutex_)
-//  1. A file is in files_ from its first follow() until its end, or until its last reader let go of
-//  it.
-//  2. A watched file is examined at every event of its inode; an unwatched one at every tick of the
-//  timer.
+//  1. A file is in files_ from its first follow() until its end, or its last reader's.
+//  2. A watched file is examined at every event of its inode; an unwatched one at every tick.
 //  3. Watch first, then ask the kernel for writers: the last close cannot fall in between.
 //  4. Nothing here owns a LiveFile: a file without readers is not followed.
 #include <fcntl.h>

@@ -1,5 +1,4 @@
-// One inotify(7) instance. No threads, no waiting of its own: the owner waits for fd() to become
-// readable.
+// One inotify(7) instance. No threads and no waiting of its own: the owner waits for fd().
 #pragma once
 
 #include <sys/inotify.h>

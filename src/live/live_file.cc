@@ -13,8 +13,7 @@ namespace midstream {
 
 namespace detail {
 
-// Readers that block their own threads. Each costs a thread, so one condition for all of them will
-// do.
+// Readers that block their own threads. Each costs a thread: one condition for all of them will do.
 struct BlockedReaders {
   std::mutex mutex;
   std::condition_variable_any changed;

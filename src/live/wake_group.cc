@@ -7,7 +7,12 @@
 #include <vector>
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include <midstream/live_file.h>
 
@@ -39,14 +44,34 @@ class WakeService final : public asio::execution_context::service {
         group->shut_down(waiting);
       groups_->groups.clear();
     }
-    // Without the lock: a waiter may own the last reference to its file, whose groups leave the
-    // list.
+    // Without the lock: a waiter may hold the last reference to its file, whose groups leave here.
     for (WaitNode* node : waiting)
       WakeGroup::destroy(*node);
   }
 
   std::shared_ptr<ContextGroups> groups_ = std::make_shared<ContextGroups>();
 };
+
+template <class Inner>
+bool leave_strand(asio::any_io_executor& executor) {
+  const auto* strand = executor.target<asio::strand<Inner>>();
+  if (strand == nullptr) return false;
+  executor = asio::any_io_executor(strand->get_inner_executor());
+  return true;
+}
+
+// Where drains run. Not on a waiter's strand, which its handlers may keep busy; and without
+// counting as work, as the executor of a step of a composed operation does: the group lives as long
+// as the file, and must not keep the context running.
+asio::any_io_executor executor_for_drains(const asio::any_io_executor& waiter) {
+  asio::any_io_executor executor =
+      asio::prefer(waiter, asio::execution::outstanding_work.untracked);
+  while (leave_strand<asio::any_io_executor>(executor) ||
+         leave_strand<asio::io_context::executor_type>(executor) ||
+         leave_strand<asio::thread_pool::executor_type>(executor)) {
+  }
+  return asio::prefer(executor, asio::execution::outstanding_work.untracked);
+}
 
 }  // namespace
 
@@ -63,7 +88,7 @@ WakeGroup::~WakeGroup() {
 
 void WakeGroup::enlist(WaitNode& node, const asio::any_io_executor& executor) {
   const std::lock_guard lock(mutex_);
-  if (!executor_) executor_ = executor;
+  if (!executor_) executor_ = executor_for_drains(executor);
   node.group_ = this;
   node.linked_ = true;
   waiters_.insert(node);

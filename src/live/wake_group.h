@@ -6,8 +6,7 @@
 //
 // Invariants
 //  1. Register, then check: enlist() stores `wanted` and then reads the watermark; publish() stores
-//  the
-//     watermark and then reads `wanted` (both sequentially consistent), so no wake-up is lost.
+//     the watermark and then reads `wanted` (both sequentially consistent): no wake-up is lost.
 //  2. A waiter is unlinked under the mutex by exactly one of drain, cancel, shutdown.
 //  3. After the context shut down, nothing is posted to it any more.
 #pragma once
@@ -72,7 +71,7 @@ class WakeGroup {
   std::atomic<std::uint64_t> wanted_{kNobody};
   std::mutex mutex_;
   Waiters waiters_;
-  boost::asio::any_io_executor executor_;  // of the first waiter; drains run on it
+  boost::asio::any_io_executor executor_;  // for drains; from the first waiter, without its strand
   bool draining_ = false;
 };
 

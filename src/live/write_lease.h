@@ -1,5 +1,4 @@
-// Does anybody have this file open for writing? Asked of the kernel by a read lease, taken and
-// dropped.
+// Does anybody have this file open for writing? The kernel tells, by a read lease set and dropped.
 #pragma once
 
 #include <cstdint>

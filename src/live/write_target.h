@@ -1,5 +1,4 @@
-// WriteTarget: where a Writer's bytes go, as the few operations that can fail. Tests fail each of
-// them.
+// WriteTarget: where a Writer's bytes go, as the few operations that can fail. Tests fail each.
 #pragma once
 
 #include <cstddef>

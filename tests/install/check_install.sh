@@ -44,4 +44,13 @@ PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name midstream.pc)")
 "$cxx" -std=c++20 -O1 $flags "$source_dir/examples/tee/main.cc" -o "$work/tee" \
   $(pkg-config --cflags --libs midstream)
 (cd "$work" && timeout 60 ./tee </dev/null)
+
+echo "== the lines of the README: build and run"
+sed -n '/^```cpp$/,/^```$/p' "$source_dir/README.md" | grep -v '^```' >"$work/readme.txt"
+grep '^#include' "$work/readme.txt" >"$work/readme_includes.inc"
+grep -v '^#include' "$work/readme.txt" >"$work/readme_body.inc"
+# shellcheck disable=SC2046,SC2086
+"$cxx" -std=c++20 -O1 $flags "-I$work" "$source_dir/tests/install/readme.cc" -o "$work/readme" \
+  $(pkg-config --cflags --libs midstream)
+(cd "$work" && timeout 60 ./readme && cmp build.log <(echo "compiling ..."))
 echo "== $ran examples passed"

@@ -31,9 +31,9 @@ using namespace std::chrono_literals;
 using test::Growing;
 
 constexpr std::size_t kContexts = 3;
-constexpr std::size_t kReadersPerContext = test::kThreadSanitizer ? 40 : 150;
+constexpr std::size_t kReadersPerContext = test::kThreadSanitizer ? 40 : 100;
 constexpr std::size_t kBlockingReaders = 3;
-constexpr std::size_t kBytes = test::kThreadSanitizer ? 400'000 : 2'000'000;
+constexpr std::size_t kBytes = test::kThreadSanitizer ? 400'000 : 1'000'000;
 
 // Reads to the end. Now and then it cancels its own read, or pauses, and then goes on where it was.
 class RandomReader : public std::enable_shared_from_this<RandomReader> {

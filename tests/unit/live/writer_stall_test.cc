@@ -22,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 class WriterStall : public test::NoFdLeft {
  protected:
-  Writer create() { return std::move(Writer::create(dir_ / "file").value()); }
+  Writer create() { return Writer::create(dir_ / "file").value(); }
   test::TempDir dir_;
 };
 

@@ -1,5 +1,4 @@
-// A growing file as a test needs it: the bytes go into an unnamed temporary and are published at
-// once.
+// A growing file as a test needs it: bytes go into an unnamed temporary and are published at once.
 #pragma once
 
 #include <fcntl.h>

@@ -1,5 +1,4 @@
-// Running an io_context in a test: on this thread until something has happened, or on one of its
-// own.
+// Running an io_context in a test: on this thread until something has happened, or on its own.
 #pragma once
 
 #include <chrono>
@@ -15,8 +14,7 @@
 
 namespace midstream::test {
 
-/// Runs handlers until `happened()`, which is looked at after each of them. False: not within the
-/// bound.
+/// Runs handlers until `happened()`, looked at after each of them. False: not within the bound.
 template <class Happened>
 [[nodiscard]] bool run_until(boost::asio::io_context& io, Happened&& happened) {
   const auto work = boost::asio::make_work_guard(io);
