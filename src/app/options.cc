@@ -83,6 +83,8 @@ void describe_serve(CLI::App& serve, Options& options, Texts& texts) {
       ->check(CLI::IsMember({"combined", "json"}));
   add_duration(serve, "--header-timeout", options.limits.header_timeout,
                "For a request head [30s]");
+  add_duration(serve, "--body-timeout", options.limits.body_timeout,
+               "Between two bytes of a request body [30s]");
   add_duration(serve, "--idle-timeout", options.limits.idle_timeout, "Between two requests [75s]");
   add_duration(serve, "--stall-timeout", options.limits.stall_timeout,
                "How long a client may take no byte [60s]");
@@ -106,7 +108,7 @@ std::optional<Options> parse_command_line(int argc, const char* const* argv, int
       "Midstream serves files over HTTP with zero copy, also while they are still being written.",
       "midstream");
   app.set_version_flag("--version", "midstream " MIDSTREAM_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // none is told below: CLI11 would hide what was written instead
   CLI::App& serve = *app.add_subcommand("serve", "Serve the files of a directory");
   describe_serve(serve, options, texts);
   exit_code = 0;
@@ -120,6 +122,10 @@ std::optional<Options> parse_command_line(int argc, const char* const* argv, int
     return std::nullopt;
   } catch (const CLI::ParseError& wrong) {
     exit_code = complain(std::string(wrong.what()) + " (see midstream --help)");
+    return std::nullopt;
+  }
+  if (app.get_subcommands().empty()) {
+    exit_code = complain("a command is missing (see midstream --help)");
     return std::nullopt;
   }
   for (const std::string& text : texts.listen) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <boost/asio/signal_set.hpp>
+#include <boost/system/errc.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -44,9 +45,11 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-std::string text_of_file(const char* path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+// The system's media types. There .ts is a translation of Qt Linguist; whoever serves one that
+// grows means MPEG. The first entry of an extension counts.
+std::string mime_types_text() {
+  std::ifstream in("/etc/mime.types", std::ios::binary);
+  return "video/mp2t ts\n" + std::string(std::istreambuf_iterator<char>(in), {});
 }
 
 std::string text_of(const net::Endpoint& endpoint) {
@@ -61,7 +64,7 @@ class Server {
       : options_(options),
         root_(std::move(root)),
         access_log_(std::move(access_log)),
-        types_(text_of_file("/etc/mime.types")),
+        types_(mime_types_text()),
         workers_serving_(options.threads) {
     for (unsigned i = 0; i < options.threads; ++i) {
       workers_.push_back(std::make_unique<serve::Worker>(options.limits, access_log_.get()));
@@ -76,8 +79,10 @@ class Server {
     }
   }
 
-  // Every worker listens on every address. Gives the exit code, 0 if all is well.
+  // Every worker listens on every address. Gives the exit code, 0 if all is well: only then it says
+  // so.
   int listen() {
+    std::string ready;
     for (const net::Endpoint& wanted : options_.listen) {
       net::Endpoint endpoint = wanted;
       bool shared = false;
@@ -93,30 +98,29 @@ class Server {
           return complain(1, "cannot listen on " + text_of(wanted) + ": " + failed.message());
         }
       }
-      std::printf("midstream: listening on http://%s\n", text_of(endpoint).c_str());
+      ready.append("midstream: listening on http://").append(text_of(endpoint)).append("\n");
     }
+    std::fputs(ready.c_str(), stdout);
     std::fflush(stdout);
     return 0;
   }
 
   void run() {
-    asio::io_context signals_context(1);
-    asio::signal_set signals(signals_context, SIGTERM, SIGINT);
-    signals.async_wait([&](const error_code& cancelled, int) {
+    signals_.async_wait([&](const error_code& cancelled, int) {
       if (cancelled) return;
       for (const auto& worker : workers_)
         worker->stop();
-      signals.async_wait([&](const error_code& done, int number) {
+      signals_.async_wait([&](const error_code& done, int number) {
         if (!done) std::_Exit(128 + number);  // the second one ends at once
       });
     });
-    std::thread signal_thread([&] { signals_context.run(); });
+    std::thread signal_thread([&] { signals_context_.run(); });
     std::vector<std::thread> threads;
     for (const auto& worker : workers_)
       threads.emplace_back([&worker] { worker->run(); });
     for (auto& thread : threads)
       thread.join();
-    signals_context.stop();
+    signals_context_.stop();
     signal_thread.join();
   }
 
@@ -127,6 +131,8 @@ class Server {
   }
 
   const Options& options_;
+  asio::io_context signals_context_{1};
+  asio::signal_set signals_{signals_context_, SIGTERM, SIGINT};  // before anybody is told we listen
   site::Root root_;
   std::unique_ptr<serve::AccessLog> access_log_;
   http::MediaTypes types_;
@@ -142,8 +148,11 @@ int run_server(const Options& options) {
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
   auto root = site::Root::open(options.directory);
-  if (!root)
-    return complain(2, "cannot serve " + options.directory + ": " + root.error().message());
+  if (!root) {
+    const bool old_kernel = root.error() == boost::system::errc::function_not_supported;
+    return complain(2, "cannot serve " + options.directory + ": " + root.error().message() +
+                           (old_kernel ? " (openat2(2), Linux 5.6)" : ""));
+  }
   std::unique_ptr<serve::AccessLog> access_log;
   if (options.access_log != "off") {
     auto opened = serve::AccessLog::open(options.access_log, options.access_log_format);

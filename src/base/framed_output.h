@@ -52,8 +52,8 @@ class FramedOutput {
   /// way.
   void put_end();
 
-  /// Sends what is there, at most `turn_bytes` of it by sendfile. `more`: the caller has the next piece ready, so the
-  /// last segment may wait for it. After put_end() nothing waits.
+  /// Sends what is there, at most `turn_bytes` of it by sendfile. `more`: the caller has the next
+  /// piece ready, so the last segment may wait for it. After put_end() nothing waits.
   Status flush(int socket, std::size_t turn_bytes, bool more);
 
   /// Nothing waits to be sent (a chunk's closing CRLF may wait for the next piece after

@@ -5,15 +5,20 @@
 //  2. A watched file is examined at every event of its inode; an unwatched one at every tick.
 //  3. Watch first, then ask the kernel for writers: the last close cannot fall in between.
 //  4. Nothing here owns a LiveFile: a file without readers is not followed.
+//  5. The kernel tells of a close before it forgets the writer (fs/file_table.c, __fput), and never
+//     again: so after IN_CLOSE_WRITE, and at the begin, writers are asked for a few times more.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <ctime>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -41,6 +46,10 @@ namespace {
 
 constexpr std::uint32_t kMask = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF;
 
+// 1, 2, 4 ... 512 ms: within a second the kernel has forgotten a writer that closed, or there is
+// another one, whose own close will be told.
+constexpr unsigned kClosingAsksMax = 10;
+
 bool written_within(const struct stat& status, std::chrono::milliseconds age) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -53,7 +62,11 @@ bool written_within(const struct stat& status, std::chrono::milliseconds age) {
 class Follower::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::any_io_executor executor, FollowerOptions options)
-      : executor_(executor), options_(std::move(options)), events_(executor), timer_(executor) {}
+      : executor_(executor),
+        options_(std::move(options)),
+        events_(executor),
+        timer_(executor),
+        closing_timer_(executor) {}
 
   void start() {
     auto inotify = Inotify::open();
@@ -74,11 +87,14 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
       error_code ignored;
       events_.close(ignored);
       timer_.cancel();
+      closing_timer_.cancel();
       for (auto& [id, entry] : files_) {
         if (auto file = entry.file.lock()) orphans.push_back(std::move(file));
       }
       files_.clear();
       by_watch_.clear();
+      timed_.clear();
+      closing_.clear();
     }
     for (const auto& file : orphans)
       file->fail(Errc::kWriterFailed, "the follower was stopped");
@@ -109,6 +125,8 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
   struct Entry {
     std::weak_ptr<GrowingFile> file;
     int watch = -1;  // -1: by the timer
+    unsigned closing_asks =
+        kClosingAsksMax;  // since the last close or the begin; below: in closing_
     steady_clock::time_point changed = steady_clock::now();
   };
   using Files = std::unordered_map<FileId, Entry>;
@@ -135,10 +153,15 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
         });
     Entry& entry = files_[id];
     if (entry.watch < 0) entry.watch = watch(file->fd(), id);
+    if (entry.watch < 0) timed_.insert(id);
     entry.file = file;
     entry.changed = steady_clock::now();
     const bool ended = examine(entry, *file, true);
-    if (!ended) arm_timer();
+    if (!ended) {
+      arm_timer();
+      ask_again_soon(id, entry);
+      arm_closing_timer();
+    }
     if (ended) erase(files_.find(id));
     return std::shared_ptr<LiveFile>(file);
   }
@@ -186,9 +209,12 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
     return false;
   }
 
-  void examine_and_keep(Files::iterator at, bool ask_writers) {
+  // True: it has ended, and is no longer followed.
+  bool examine_and_keep(Files::iterator at, bool ask_writers) {
     const auto file = at->second.file.lock();
-    if (!file || examine(at->second, *file, ask_writers)) erase(at);
+    const bool ended = !file || examine(at->second, *file, ask_writers);
+    if (ended) erase(at);
+    return ended;
   }
 
   Files::iterator erase(Files::iterator at) {
@@ -197,6 +223,7 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
       by_watch_.erase(at->second.watch);
       inotify_->remove(at->second.watch);
     }
+    timed_.erase(at->first);
     return files_.erase(at);
   }
 
@@ -224,8 +251,11 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
       if (watched == by_watch_.end()) return;
       const auto at = files_.find(watched->second);
       const bool may_be_closed = (event.mask & (IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF)) != 0;
-      if (at != files_.end()) examine_and_keep(at, may_be_closed);
+      if (at == files_.end()) return;
+      if ((event.mask & IN_CLOSE_WRITE) != 0) ask_again_soon(at->first, at->second);
+      examine_and_keep(at, may_be_closed);
     });
+    arm_closing_timer();
     wait_for_events();
   }
 
@@ -236,9 +266,44 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
     }
   }
 
+  void ask_again_soon(const FileId& id, Entry& entry) {
+    if (entry.closing_asks == kClosingAsksMax) closing_.push_back(id);
+    entry.closing_asks = 0;
+  }
+
+  void arm_closing_timer() {
+    if (closing_.empty() || stopped_) return;
+    unsigned least = kClosingAsksMax;
+    for (const FileId& id : closing_) {
+      const auto at = files_.find(id);
+      if (at != files_.end()) least = std::min(least, at->second.closing_asks);
+    }
+    const auto due = steady_clock::now() + std::chrono::milliseconds(1U << least);
+    if (closing_timer_armed_ && closing_timer_.expiry() <= due) return;
+    closing_timer_armed_ = true;
+    closing_timer_.expires_at(due);
+    closing_timer_.async_wait([weak = weak_from_this()](const error_code& cancelled) {
+      const auto self = weak.lock();
+      if (cancelled || !self) return;
+      const std::lock_guard lock(self->mutex_);
+      self->closing_timer_armed_ = false;
+      self->ask_closing();
+      self->arm_closing_timer();
+    });
+  }
+
+  void ask_closing() {
+    std::erase_if(closing_, [this](const FileId& id) {
+      const auto at = files_.find(id);
+      if (at == files_.end() || at->second.closing_asks == kClosingAsksMax) return true;
+      const bool last_time = ++at->second.closing_asks == kClosingAsksMax;
+      return examine_and_keep(at, true) || last_time;
+    });
+  }
+
   // Only while a file needs it: one without a watch, or one whose writers the kernel does not tell.
   void arm_timer() {
-    const bool needed = entry_unknown_ || files_without_watch();
+    const bool needed = entry_unknown_ || !timed_.empty();
     if (!needed || timer_armed_ || stopped_) return;
     timer_armed_ = true;
     timer_.expires_after(options_.stat_period);
@@ -253,22 +318,19 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
-  bool files_without_watch() const {
-    for (const auto& [id, entry] : files_) {
-      if (entry.watch < 0) return true;
-    }
-    return false;
-  }
-
   asio::any_io_executor executor_;
   FollowerOptions options_;
   mutable std::mutex mutex_;
   asio::posix::stream_descriptor events_;
   asio::steady_timer timer_;
+  asio::steady_timer closing_timer_;
   std::optional<Inotify> inotify_;
   Files files_;
   std::unordered_map<int, FileId> by_watch_;
+  std::unordered_set<FileId> timed_;  // those without a watch
+  std::vector<FileId> closing_;       // those whose writers are asked for again soon
   bool timer_armed_ = false;
+  bool closing_timer_armed_ = false;
   bool entry_unknown_ = false;  // some file's writers cannot be told
   bool noticed_ = false;
   bool stopped_ = false;

@@ -27,13 +27,15 @@ void Deadlines::arm_timer(Clock::time_point due) {
 
 void Deadlines::expire() {
   const Clock::time_point now = Clock::now();
+  timer_armed_ = true;  // an entry that arms itself again must not set it beyond earlier ones
   // An entry that arms itself again goes to the back, with a later time: the loop ends.
   while (!entries_.empty() && entries_.front().due_ <= now) {
     Entry& entry = entries_.front();
     entries_.pop_front();
     entry.on_deadline();
   }
-  if (!entries_.empty() && !timer_armed_) arm_timer(entries_.front().due_);
+  timer_armed_ = false;
+  if (!entries_.empty()) arm_timer(entries_.front().due_);
 }
 
 }  // namespace midstream::net

@@ -36,11 +36,13 @@ void PollSet::remove(int fd, Source& source) noexcept {
 }
 
 void PollSet::stop() {
+  stopped_ = true;  // also when called by a source: then nothing waits that could be cancelled
   error_code ignored;
   descriptor_.cancel(ignored);
 }
 
 void PollSet::arm() {
+  if (stopped_) return;
   descriptor_.async_wait(asio::posix::descriptor_base::wait_read,
                          [this](const error_code& cancelled) {
                            if (cancelled) return;

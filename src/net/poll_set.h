@@ -67,6 +67,7 @@ class PollSet {
   std::array<epoll_event, kBatch> batch_;
   std::size_t batch_size_ = 0;
   std::size_t batch_at_ = 0;  // the event that is being handled
+  bool stopped_ = false;
 };
 
 }  // namespace midstream::net

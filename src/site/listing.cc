@@ -56,7 +56,11 @@ result<std::vector<Row>> read_rows(int directory_fd) {
   const int own = ::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (own < 0) return errno_error();
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own), &::closedir);
-  if (!stream) return errno_error();
+  if (!stream) {
+    const error_code failed = errno_error();
+    ::close(own);
+    return failed;
+  }
   std::vector<Row> rows;
   while (const dirent* entry = ::readdir(stream.get())) {
     const std::string_view name = entry->d_name;

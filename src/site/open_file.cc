@@ -16,8 +16,10 @@ result<std::shared_ptr<const OpenFile>> OpenFile::from(UniqueFd fd, std::string_
   if (::fstat(fd.get(), &status) != 0) return errno_error();
   auto file = std::make_shared<OpenFile>();
   file->size_bytes = static_cast<std::uint64_t>(status.st_size);
-  const std::int64_t mtime_ns =
-      std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+  // Unsigned, so that it wraps: a file system's time may be centuries beyond 64 bit nanoseconds.
+  const auto mtime_ns =
+      static_cast<std::int64_t>(static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000 +
+                                static_cast<std::uint64_t>(status.st_mtim.tv_nsec));
   file->etag = http::make_etag(status.st_ino, file->size_bytes, mtime_ns);
   if (status.st_mtim.tv_sec != 0) {
     file->mtime_seconds = status.st_mtim.tv_sec;

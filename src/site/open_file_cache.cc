@@ -4,11 +4,13 @@
 
 #include <spdlog/spdlog.h>
 
+#include "live/write_lease.h"
+
 namespace midstream::site {
 namespace {
 
 constexpr std::uint32_t kFileMask =
-    IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF;
+    IN_OPEN | IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr std::uint32_t kDirectoryMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
                                          IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
@@ -90,13 +92,24 @@ void OpenFileCache::catch_up() {
 void OpenFileCache::on_event(const Inotify::Event& event) {
   if ((event.mask & IN_Q_OVERFLOW) != 0) return forget_all();
   const auto directory = directories_by_watch_.find(event.watch);
-  if (directory == directories_by_watch_.end()) return forget_file_watch(event.watch);
+  if (directory == directories_by_watch_.end()) {
+    if (event.mask == IN_OPEN && !is_being_written(event.watch)) return;
+    return forget_file_watch(event.watch);
+  }
   // A directory that moved, went or changed its permissions changes every path through it.
   const bool itself = event.name.empty() || (event.mask & (IN_ISDIR | IN_IGNORED)) != 0;
   if (itself) return forget_all();
   std::string path = directory->second;
   if (!path.empty()) path.push_back('/');
   forget(path.append(event.name));
+}
+
+// Somebody has opened the file, to read it or to write it: the kernel does not say which.
+bool OpenFileCache::is_being_written(int watch) const {
+  const auto path = files_by_watch_.find(watch);
+  if (path == files_by_watch_.end()) return false;
+  const auto entry = entries_.find(path->second);
+  return entry != entries_.end() && probe_writers(entry->second->file->fd.get()) == Writers::kSome;
 }
 
 void OpenFileCache::forget(const std::string& path) {

@@ -60,6 +60,7 @@ class OpenFileCache final : net::PollSet::Source {
   [[nodiscard]] bool watch_directories(const std::string& relative);
   [[nodiscard]] bool watch_directory(const std::string& relative);
   void on_event(const Inotify::Event& event);
+  [[nodiscard]] bool is_being_written(int watch) const;
   void forget(const std::string& path);
   void forget_file_watch(int watch);
   void forget_all();

@@ -29,6 +29,9 @@ result<Root> Root::open(const std::string& path) {
   UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid()) return errno_error();
   if (::faccessat(directory.get(), ".", X_OK, AT_EACCESS) != 0) return errno_error();
+  // Told at the start, not at every request: a kernel, or a sandbox, without openat2.
+  const UniqueFd probe(open_beneath(directory.get(), ".", 0));
+  if (!probe.valid()) return errno_error();
   return Root(std::move(directory));
 }
 

@@ -13,7 +13,8 @@ namespace midstream::site {
 
 class Root {
  public:
-  /// Errors: those of open(2); `not_a_directory`; `permission_denied` where it cannot be searched.
+  /// Errors: those of open(2); `not_a_directory`; `permission_denied` where it cannot be searched;
+  /// `function_not_supported` without openat2(2) (Linux 5.6).
   [[nodiscard]] static result<Root> open(const std::string& path);
 
   struct Opened {

@@ -6,6 +6,7 @@ import tempfile
 
 import pytest
 
+from harness.message import COMPLETE
 from harness.server import Server, binary
 
 NOBODY = 65534
@@ -48,13 +49,31 @@ def unprivileged():
 
 def test_F5_what_may_not_be_read_is_403(unprivileged):
     site = unprivileged
-    os.chmod(site.put("closed.txt", b"closed"), 0)
-    site.put("closed/file.txt", b"in a closed directory")
+    # At rest for long: whether somebody still writes it cannot be asked by who does not own it.
+    rested = 1_500_000_000
+    os.chmod(site.put("closed.txt", b"closed", rested), 0)
+    site.put("closed/file.txt", b"in a closed directory", rested)
     os.chmod(site.path("closed"), 0)
-    site.put("open.txt", b"open")
+    site.put("open.txt", b"open", rested)
     for target in ("/closed.txt", "/closed/file.txt", "/closed/"):
         response = site.get(target)
         assert response.status == 403, target
         assert b"ermission" not in response.body
     assert site.get("/open.txt").body == b"open"
     os.chmod(site.path("closed"), 0o700)
+
+
+def test_L11_a_writer_that_the_kernel_does_not_tell_of_ends_by_resting(unprivileged):
+    """Of another user's file nobody can ask who writes it; it counts as finished once it rests."""
+    if os.geteuid() != 0:
+        pytest.skip("needs a second user: runs as one who is not root")
+    site = unprivileged
+    with site.grow("other.log") as growing, site.connect() as client:
+        client.request("/other.log")
+        response = client.read_head()
+        for number in range(20):
+            growing.append(b"line %d\n" % number)
+            client.read_size(response, growing.size)
+        assert response.ending is None
+        client.read_rest(response)
+        assert (response.framing, response.ending, response.sha256) == ("chunked", COMPLETE, growing.sha256)

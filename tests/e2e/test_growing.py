@@ -7,7 +7,8 @@ import pytest
 from harness.client import request_bytes
 from harness.limits import observe, wait_until
 from harness.message import BROKEN, COMPLETE, RESET, TRUNCATED
-from harness.payload import KIB, MIB, payload, sha256
+from harness.payload import KIB, MIB, payload
+from harness.writers import GrowingFile
 
 VERSIONS = [("HTTP/1.1", "chunked"), ("HTTP/1.0", "close")]
 by_version = pytest.mark.parametrize("version, framing", VERSIONS, ids=["chunked", "close-delimited"])
@@ -189,6 +190,38 @@ def test_L3_requests_behind_a_growing_one_wait_their_turn(site):
             assert client.read_response().body == b"next"
 
 
+@pytest.mark.parametrize("fields", [
+    [("Range", "bytes=2-4")], [("Range", "bytes=99-")], [("Range", "bytes=-1")],
+    [("If-None-Match", "*")], [("If-Match", '"other"')], [("If-Modified-Since", "Fri, 14 Jul 2096 02:40:00 GMT")],
+], ids=["range", "range-beyond", "suffix", "none-match", "match", "modified-since"])
+def test_L3_what_still_grows_has_no_validators_and_no_ranges_yet(site, fields):
+    with site.grow("plain.log") as growing, site.connect() as client:
+        growing.append(b"0123456789")
+        client.request("/plain.log", fields=fields)
+        response = client.read_head()
+        assert (response.status, response.framing) == (200, "chunked")
+        for absent in ("etag", "last-modified", "content-range", "accept-ranges"):
+            assert response.field(absent) is None, response
+        client.read_size(response, growing.size)
+        growing.append(b"end")
+        growing.close()
+        finish(client, response, growing)
+
+
+def test_L3_a_request_body_that_comes_behind_the_whole_answer(site):
+    """The memory of a request is given back while its answer waits for growth; its body is still to be skipped."""
+    site.put("next.txt", b"next")
+    with site.grow("body.log") as growing, site.connect() as client:
+        client.request("/body.log", fields=[("Content-Length", 5)])
+        response = client.read_head()
+        growing.append(b"first")
+        client.read_size(response, 5)
+        growing.close()
+        finish(client, response, growing)
+        client.send(b"hello" + request_bytes("/next.txt"))
+        assert client.read_response().body == b"next"
+
+
 def test_L3_connection_close_with_a_growing_file(site):
     with site.grow("closing.log") as growing, site.connect() as client:
         client.request("/closing.log", fields=[("Connection", "close")])
@@ -254,6 +287,18 @@ def test_L4_the_failure_comes_behind_bytes_that_a_slow_reader_still_has_to_take(
         client.read_rest(response, seconds=20)
         assert response.ending in VISIBLE[framing], response
         assert (response.size, response.sha256) == (growing.size, growing.sha256)
+
+
+def test_L4_a_request_behind_it_does_not_eat_the_bytes_before_a_failure(site):
+    """Closing over bytes that nobody has read resets the connection: what was on its way would be lost."""
+    with site.grow("eaten.log") as growing, site.connect(receive_buffer=16 * KIB) as client:
+        response = begin(client, "/eaten.log", keep_body=False)
+        growing.append(payload(2 * MIB, seed="eaten"))
+        client.read_size(response, 100_000)
+        client.send(request_bytes("/eaten.log") * 20)
+        os.unlink(growing.path)
+        client.read_rest(response, seconds=20)
+        assert (response.ending, response.size, response.sha256) == (TRUNCATED, growing.size, growing.sha256)
 
 
 def test_L4_all_readers_see_the_failure(site):
@@ -348,15 +393,28 @@ def test_L5_the_last_reader_leaving_lets_go_of_the_file(site):
             finish(client, response, growing)
 
 
-def test_L1_a_writer_that_opens_a_finished_file_again_makes_it_grow_again(site):
-    site.put("reopened.log", b"old")
-    assert site.get("/reopened.log").length == 3
-    with open(site.path("reopened.log"), "ab", buffering=0) as writer, site.connect() as client:
-        response = begin(client, "/reopened.log")
-        client.read_size(response, 3)
-        writer.write(b" and new")
-        client.read_size(response, 11)
-        writer.close()
-        client.read_rest(response)
-        assert (response.ending, response.body) == (COMPLETE, b"old and new")
-    assert sha256(site.get("/reopened.log").body) == sha256(b"old and new")
+@pytest.mark.parametrize("size", [3, 100 * KIB])
+def test_L1_a_writer_that_opens_a_finished_file_again_makes_it_grow_again(site, size):
+    """Also before it has written anything, and though every worker knows the finished file."""
+    old = payload(size, seed="reopened")
+    site.put("reopened.log", old)
+    for _ in range(20):
+        assert site.get("/reopened.log").length == size
+    with GrowingFile(site.path("reopened.log"), existing=True) as growing:
+        readers = []
+        for _ in range(10):
+            client = site.connect()
+            readers.append((client, begin(client, "/reopened.log")))
+        growing.append(b" and new")
+        growing.close()
+        for client, response in readers:
+            finish(client, response, growing)
+            client.close()
+    assert site.get("/reopened.log").sha256 == growing.sha256
+
+
+def test_L1_readers_of_a_finished_file_do_not_make_it_grow(site):
+    site.put("read.log", b"finished")
+    for _ in range(20):
+        with open(site.path("read.log"), "rb"):
+            assert site.get("/read.log").length == 8

@@ -3,7 +3,7 @@
 import pytest
 
 from harness import procfs
-from harness.limits import FACTOR, wait_until
+from harness.limits import wait_until
 from harness.message import COMPLETE
 from harness.payload import KIB, MIB, payload
 from harness.swarm import Reader, Swarm
@@ -31,7 +31,6 @@ def test_L2_a_thousand_readers_of_one_growing_file(site):
         endings = {(response.ending, response.size, response.sha256) for response in swarm.responses}
         assert endings == {(COMPLETE, growing.size, growing.sha256)}
         assert procfs.memory_bytes(site.pid) - memory < 64 * MIB
-
 
 
 def test_L2_a_stalled_reader_delays_neither_the_writer_nor_others(site):

@@ -12,12 +12,14 @@ from harness.message import COMPLETE
 from harness.payload import KIB, payload, sha256
 
 FILES = {f"{size}.bin": payload(size) for size in (0, 1, 100, 4 * KIB, 8 * KIB, 8 * KIB + 1, 70_000, 300_000)}
+LAST = payload(5_000_000)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def files(server):
     for name, content in FILES.items():
         server.put(name, content)
+    server.put("5000000.bin", LAST)
     server.put("a b.txt", b"blank")
     server.put("a%20b.txt", b"percent")
     server.put("grüße.txt", b"umlaut")
@@ -140,6 +142,21 @@ def test_H1_a_chunked_request_body_is_skipped(site):
         assert client.read_response().body == FILES["1.bin"]
 
 
+@pytest.mark.parametrize("fragment_size", [1, 7, 100_000])
+def test_H1_requests_inside_of_a_body_are_no_requests(site, fragment_size):
+    smuggled = request_bytes("/4096.bin") * 3
+    chunked = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (smuggled, smuggled)) + b"0\r\n\r\n"
+    for target, method, status in (("/100.bin", "GET", 200), ("/missing", "GET", 404), ("/100.bin", "POST", 405)):
+        for fields, body in (([("Content-Length", len(smuggled))], smuggled),
+                             ([("Transfer-Encoding", "chunked")], chunked)):
+            wire = request_bytes(target, method, fields) + body + request_bytes("/1.bin")
+            with site.connect() as client:
+                for start in range(0, len(wire), fragment_size):
+                    client.send(wire[start:start + fragment_size])
+                assert client.read_response().status == status
+                assert client.read_response().body == FILES["1.bin"]
+
+
 def test_H1_a_half_closed_client_still_gets_its_answer(site):
     with site.connect() as client:
         client.request("/300000.bin")
@@ -253,6 +270,20 @@ def test_H7_connection_close_is_honoured_and_announced(site, option):
         assert response.body == FILES["100.bin"]
         assert "close" in response.tokens("connection")
         assert client.read_end()[0] == b""  # the request behind it is not answered
+
+
+@pytest.mark.parametrize("version, fields", [("HTTP/1.1", [("Connection", "close")]), ("HTTP/1.0", [])],
+                         ids=["close", "http10"])
+def test_H7_what_comes_behind_a_last_answer_does_not_eat_it(site, version, fields):
+    """A server that closes over unread bytes resets the connection, and the rest of the answer is lost."""
+    with site.connect(receive_buffer=16 * KIB) as client:
+        client.request("/5000000.bin", version=version, fields=fields)
+        response = client.read_head()
+        client.read_size(response, 50_000)
+        client.send(request_bytes("/1.bin") * 100)
+        client.read_rest(response)
+        assert (response.ending, response.sha256) == (COMPLETE, sha256(LAST))
+        assert client.read_end()[0] == b""
 
 
 # -- H8 -------------------------------------------------------------------------------------------

@@ -131,6 +131,27 @@ def test_H2_malformed_in_fragments(site, name, fragment_size):
         assert client.read_end()[0] == b""
 
 
+@pytest.mark.parametrize("name", [name for name in MALFORMED if name.startswith("chunk-")])
+def test_H2_malformed_chunks_of_a_refused_request(site, name):
+    """The refusal may come first; what is behind bad chunks is not read in any case."""
+    with site.connect() as client:
+        client.send(MALFORMED[name].replace(b"GET", b"DELETE", 1) + BEHIND * 2)
+        assert client.read_response().status in (400, 405)
+        assert client.read_end()[0] == b""
+
+
+@pytest.mark.parametrize("fragment_size", [1, 5])
+@pytest.mark.parametrize("name", [name for name in MALFORMED if name.startswith("chunk-")])
+def test_H2_malformed_chunks_in_fragments(site, name, fragment_size):
+    wire = MALFORMED[name] + BEHIND
+    with site.connect() as client:
+        for start in range(0, len(wire), fragment_size):
+            if not client.try_send(wire[start:start + fragment_size]):
+                break
+        assert client.read_response().status == 400
+        assert client.read_end()[0] == b""
+
+
 def test_H2_answers_before_a_malformed_request_are_whole(site):
     with site.connect() as client:
         client.send(request_bytes("/file.txt") * 3 + MALFORMED["nul-in-a-value"] + BEHIND)
@@ -174,6 +195,7 @@ REFUSED = {
     "501-method-in-lower-case": (501, b"get /file.txt HTTP/1.1\r\n" + HOST),
     "505-version-2": (505, b"GET /file.txt HTTP/2.0\r\n" + HOST),
     "505-version-0": (505, b"GET /file.txt HTTP/0.9\r\n" + HOST),
+    "413-large-body": (413, GET + HOST + b"Content-Length: 99999999999\r\n"),
     "414-long-target": (414, b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + HOST),
     "431-long-field": (431, GET + HOST + b"X: " + b"a" * MIB + b"\r\n"),
     "431-many-fields": (431, GET + HOST + b"".join(b"X-%d: a\r\n" % number for number in range(60_000))),
@@ -198,8 +220,10 @@ def test_H3_refusals_are_readable(site, name):
 def test_H3_refusals_are_readable_with_an_unread_body_behind(site, name):
     """The client sends all of 1 MiB before it reads. No reset may eat the answer."""
     status, head = REFUSED[name]
+    if b"Content-Length" not in head:
+        head += b"Content-Length: %d\r\n" % MIB
     with site.connect() as client:
-        client.try_send(head + b"Content-Length: %d\r\n\r\n" % MIB + b"b" * MIB)
+        client.try_send(head + b"\r\n" + b"b" * MIB)
         response = client.read_response()
         assert (response.status, response.ending) == (status, COMPLETE)
         if response.keeps_connection:

@@ -2,11 +2,13 @@
 
 import signal
 import socket
+import threading
 
 import pytest
 
-from harness.limits import duration, wait_until
-from harness.message import BROKEN, COMPLETE
+from harness.client import request_bytes
+from harness.limits import duration, limit, wait_until
+from harness.message import BROKEN, COMPLETE, NOTHING
 from harness.payload import KIB, MIB, payload, sha256
 
 LARGE = payload(20 * MIB, seed="stop")
@@ -31,6 +33,14 @@ def test_stop_without_work_ends_at_once(launch, number):
     site = launch()
     site.signal(number)
     assert site.wait_exit(5) == 0
+
+
+def test_stop_right_behind_the_ready_line(launch):
+    """Whoever has been told that it listens may stop it."""
+    for _ in range(10):
+        site = launch(warm=False)
+        site.signal(signal.SIGTERM)
+        assert site.wait_exit(5) == 0
 
 
 def test_stop_finishes_the_running_transfer_and_refuses_new_connections(launch):
@@ -76,6 +86,39 @@ def test_stop_answers_no_further_request_of_a_busy_connection(launch):
     assert site.wait_exit(10) == 0
 
 
+def test_stop_under_load_cuts_no_answer(launch):
+    """Clients that ask without a pause: each answer that begins is whole, and then the connection is over."""
+    site = launch("--grace", duration(20))
+    content = payload(300 * KIB, seed="load")
+    site.put("file.bin", content)
+    under_way = threading.Barrier(9)
+    failures = []
+
+    def ask_until_closed():
+        try:
+            with site.connect() as client:
+                assert client.get("/file.bin").sha256 == sha256(content)
+                under_way.wait(limit(20))
+                while client.try_send(request_bytes("/file.bin") * 3):
+                    for _ in range(3):
+                        response = client.read_response()
+                        if response.ending == NOTHING:
+                            return
+                        assert (response.ending, response.sha256) == (COMPLETE, sha256(content)), response
+        except Exception as error:  # told by the main thread
+            failures.append(repr(error))
+
+    clients = [threading.Thread(target=ask_until_closed) for _ in range(8)]
+    for client in clients:
+        client.start()
+    under_way.wait(limit(20))
+    site.signal(signal.SIGTERM)
+    for client in clients:
+        client.join(limit(30))
+    assert not failures, failures[:3]
+    assert site.wait_exit(10) == 0
+
+
 def test_stop_ends_when_the_grace_period_is_over(launch):
     site = launch("--grace", duration(0.5))
     site.put("large.bin", LARGE)
@@ -116,7 +159,8 @@ def test_stop_lets_a_growing_file_end_within_the_grace_period(launch):
         growing.close()
         client.read_rest(response)
         assert (response.ending, response.body) == (COMPLETE, b"so far and on")
-        assert site.wait_exit(10) == 0
+        assert client.read_end() == (b"", "fin")
+    assert site.wait_exit(10) == 0
 
 
 def test_stop_a_second_signal_ends_at_once(launch):

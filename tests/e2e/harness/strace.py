@@ -51,15 +51,22 @@ class Strace:
             self._process.kill()
             self._process.wait()
             pytest.skip(f"strace cannot attach here: {said}")
-        wait_until(lambda: all(self._traced(thread) for thread in os.listdir(f"/proc/{self._pid}/task")),
-                   "strace does not attach to every thread")
+        wait_until(self._rests_and_is_traced, "strace does not attach to every thread")
         return self
 
-    def _traced(self, thread):
-        with open(f"/proc/{self._pid}/task/{thread}/status") as file:
-            return "TracerPid:\t0\n" not in file.read()
+    def _rests_and_is_traced(self):
+        """Every thread sleeps in a call that strace let it make: no stop is left that strace has to handle."""
+        for thread in os.listdir(f"/proc/{self._pid}/task"):
+            with open(f"/proc/{self._pid}/task/{thread}/status") as file:
+                status = file.read()
+            if "TracerPid:\t0\n" in status or not re.search(r"^State:\tS", status, re.MULTILINE):
+                return False
+        return True
 
     def __exit__(self, *_):
+        # The client may have its answer before the call that sent it has returned to strace, which
+        # forgets the calls that are under way when it is told to end.
+        wait_until(self._rests_and_is_traced, "the server does not come to rest under strace")
         self._process.send_signal(signal.SIGINT)
         self._process.communicate(timeout=limit(10))
         self.calls = list(self._parse())
