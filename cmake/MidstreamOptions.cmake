@@ -25,6 +25,12 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 target_compile_definitions(midstream_options INTERFACE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 
+if(MIDSTREAM_LTO)
+  # Fat objects: the static library also serves users who link without.
+  target_compile_options(midstream_options INTERFACE -flto=auto -ffat-lto-objects)
+  target_link_options(midstream_options INTERFACE -flto=auto)
+endif()
+
 if(MIDSTREAM_SANITIZE)
   target_compile_options(midstream_options INTERFACE
     -fsanitize=${MIDSTREAM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -35,6 +35,7 @@ bool field_matches(const RequestHead& head, KnownField field, std::string_view n
 
 Verdict evaluate(const RequestHead& head, std::string_view etag,
                  std::optional<std::int64_t> mtime_seconds, bool exists, std::int64_t now_seconds) {
+  if (!head.is_conditional()) return Verdict::kProceed;
   // RFC 9110 13.2.1: no effect on methods that neither select nor change a representation.
   if (head.method == Method::kConnect || head.method == Method::kOptions ||
       head.method == Method::kTrace) {

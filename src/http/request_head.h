@@ -90,6 +90,12 @@ struct RequestHead {
     return ((repeated_bits >> static_cast<unsigned>(field)) & 1U) != 0;
   }
 
+  /// One of the fields that evaluate() looks at was sent.
+  [[nodiscard]] bool is_conditional() const {
+    return if_match.data() != nullptr || if_none_match.data() != nullptr ||
+           if_modified_since.data() != nullptr || if_unmodified_since.data() != nullptr;
+  }
+
   /// The first value of that name, without regard to case; nullopt when absent.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
 

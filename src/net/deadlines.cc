@@ -1,15 +1,29 @@
 #include "net/deadlines.h"
 
+#include <ctime>
+
 #include <midstream/error.h>
 
 namespace midstream::net {
+namespace {
+
+// steady_clock's time at the last tick of the kernel, a few ms old (clock_gettime(2)). Armed once or
+// twice per request, so the exact clock would be a hundredth of its cost.
+Deadlines::Clock::time_point now_coarsely() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return Deadlines::Clock::time_point(std::chrono::seconds(now.tv_sec) +
+                                      std::chrono::nanoseconds(now.tv_nsec));
+}
+
+}  // namespace
 
 Deadlines::Deadlines(asio::io_context& context, std::chrono::milliseconds limit)
     : timer_(context.get_executor()), limit_(limit) {}
 
 void Deadlines::arm(Entry& entry) {
   entry.disarm();
-  entry.due_ = Clock::now() + limit_;
+  entry.due_ = now_coarsely() + limit_;
   entries_.push_back(entry);
   if (!timer_armed_) arm_timer(entry.due_);
 }
