@@ -7,8 +7,8 @@
 namespace midstream::net {
 namespace {
 
-// steady_clock's time at the last tick of the kernel, a few ms old (clock_gettime(2)). Armed once or
-// twice per request, so the exact clock would be a hundredth of its cost.
+// steady_clock's time at the last tick of the kernel, a few ms old (clock_gettime(2)). Armed once
+// or twice per request, so the exact clock would be a hundredth of its cost.
 Deadlines::Clock::time_point now_coarsely() noexcept {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);

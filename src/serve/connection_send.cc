@@ -22,7 +22,6 @@ namespace {
 constexpr std::uint64_t kPieceBytesMax = std::uint64_t{1} << 30;
 
 void put_status_line(FramedOutput& output, int status) {
-  if (status == 200) return output.put_head("HTTP/1.1 200 OK\r\n");
   std::array<char, 4> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), status);
   output.put_head("HTTP/1.1 ");
@@ -32,12 +31,14 @@ void put_status_line(FramedOutput& output, int status) {
   output.put_head("\r\n");
 }
 
-void put_content_length(FramedOutput& output, std::uint64_t size) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size);
-  output.put_head("Content-Length: ");
-  output.put_head({digits.data(), end.ptr});
-  output.put_head("\r\n");
+// In one piece: a head is put together for every response.
+void put_content_length(FramedOutput& output, std::uint64_t size, std::string_view after) {
+  constexpr std::string_view kName = "Content-Length: ";
+  std::array<char, 64> line;
+  char* at = std::copy(kName.begin(), kName.end(), line.data());
+  at = std::to_chars(at, line.data() + line.size() - after.size(), size).ptr;
+  at = std::copy(after.begin(), after.end(), at);
+  output.put_head({line.data(), at});
 }
 
 bool may_have_body(int status) { return status >= 200 && status != 204 && status != 304; }
@@ -81,34 +82,36 @@ void Connection::begin_response(int status, const http::FieldList& fields) {
   body_given_ = false;
   body_end_ = BodyEnd::kComplete;
   source_error_ = {};
-  end_is_close_ = false;
   const bool body_allowed = may_have_body(status);
   if (!body_allowed) body_.reset();
   const auto size = body_ ? body_->size() : std::optional<std::uint64_t>(0);
 
   output_ = FramedOutput();
   output_.give_text_buffer(worker_.take_text());
-  put_status_line(output_, status);
-  output_.put_head(worker_.server_and_date());
+  if (status == 200) {
+    output_.put_head(worker_.ok_and_date());
+  } else {
+    put_status_line(output_, status);
+    output_.put_head(worker_.server_and_date());
+  }
   output_.put_head(fields.text());
   const bool is_head = head.method == http::Method::kHead;
-  if (body_allowed) {
-    if (size) {
-      put_content_length(output_, *size);
-    } else if (head.version >= 11) {
-      output_.put_head("Transfer-Encoding: chunked\r\n");
-      output_.set_framing(FramedOutput::Framing::kChunked);
-    } else {
-      end_is_close_ = !is_head;
-      if (end_is_close_) keep_alive_ = false;
-    }
+  const bool chunked = body_allowed && !size && head.version >= 11;
+  end_is_close_ = body_allowed && !size && !chunked && !is_head;
+  if (end_is_close_) keep_alive_ = false;
+  // Behind the last field line.
+  const std::string_view end = !keep_alive_         ? "\r\nConnection: close\r\n\r\n"
+                               : head.version == 10 ? "\r\nConnection: keep-alive\r\n\r\n"
+                                                    : "\r\n\r\n";
+  if (body_allowed && size) {
+    put_content_length(output_, *size, end);
+  } else if (chunked) {
+    output_.put_head("Transfer-Encoding: chunked");
+    output_.put_head(end);
+    output_.set_framing(FramedOutput::Framing::kChunked);
+  } else {
+    output_.put_head(end.substr(2));  // the line before has its own line end
   }
-  if (!keep_alive_) {
-    output_.put_head("Connection: close\r\n");
-  } else if (head.version == 10) {
-    output_.put_head("Connection: keep-alive\r\n");
-  }
-  output_.put_head("\r\n");
   if (is_head) body_.reset();
   if (!body_) {
     output_.set_framing(FramedOutput::Framing::kRaw);

@@ -11,6 +11,11 @@
 #include "http/date.h"
 
 namespace midstream::serve {
+namespace {
+
+constexpr std::string_view kStatusLine200 = "HTTP/1.1 200 OK\r\n";
+
+}  // namespace
 
 std::string_view PieceCopy::get(const std::shared_ptr<LiveFile>& file, std::uint64_t offset,
                                 std::uint64_t count) {
@@ -120,18 +125,19 @@ void Worker::finish_if_done() {
   if (on_finished_) on_finished_();
 }
 
-std::string_view Worker::server_and_date() {
+std::string_view Worker::ok_and_date() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
   if (date_second_ != now.tv_sec) {
     date_second_ = now.tv_sec;
     const auto date = http::format_http_date(now.tv_sec);
-    server_and_date_.assign("Server: midstream\r\nDate: ")
-        .append(date.data(), date.size())
-        .append("\r\n");
+    ok_and_date_.assign(kStatusLine200).append("Server: midstream\r\nDate: ");
+    ok_and_date_.append(date.data(), date.size()).append("\r\n");
   }
-  return server_and_date_;
+  return ok_and_date_;
 }
+
+std::string_view Worker::server_and_date() { return ok_and_date().substr(kStatusLine200.size()); }
 
 std::unique_ptr<RequestSlot> Worker::take_slot() {
   if (spare_slots_.empty()) return std::make_unique<RequestSlot>(limits_.head);

@@ -84,6 +84,8 @@ class Worker {
 
   /// "Server: ...\r\nDate: ...\r\n", renewed every second.
   [[nodiscard]] std::string_view server_and_date();
+  /// The same with the status line of a 200 in front.
+  [[nodiscard]] std::string_view ok_and_date();
 
   [[nodiscard]] std::unique_ptr<RequestSlot> take_slot();
   void give_back(std::unique_ptr<RequestSlot> slot);
@@ -116,7 +118,7 @@ class Worker {
   std::vector<std::unique_ptr<RequestSlot>> spare_slots_;
   std::vector<std::string> spare_texts_;
   PieceCopy piece_copy_;
-  std::string server_and_date_;
+  std::string ok_and_date_;
   std::int64_t date_second_ = -1;
   bool stopping_ = false;
   bool aborting_ = false;
