@@ -45,7 +45,7 @@ class Scale:
 
 
 # Many short turns: what else the machine does then hits all contestants alike.
-FULL = Scale(15, 7, 1, 500, GIB, 1, 1000, 50, 10_000, 5.0, 0.3)
+FULL = Scale(15, 7, 1, 500, GIB, 4, 1000, 50, 10_000, 5.0, 0.3)
 SMOKE = Scale(1, 1, 1, 50, 8 * MIB, 4, 20, 5, 100, 0.5, 0.01)
 
 

@@ -27,14 +27,15 @@ enum class Framing : std::uint8_t {
 };
 
 struct SendFileOptions {
-  std::uint64_t offset = 0;  ///< first byte to send, from the start of the file
-  std::optional<std::uint64_t> count =
-      {};  ///< exactly so many bytes; absent: to the end of the file
+  /// First byte to send, from the start of the file.
+  std::uint64_t offset = 0;
+  /// Exactly so many bytes; absent: to the end of the file.
+  std::optional<std::uint64_t> count = {};
   Framing framing = Framing::kRaw;
-  std::string head =
-      {};  ///< sent before the body, in one segment with its first bytes where they are there
-  std::optional<std::chrono::milliseconds> stall_timeout =
-      {};  ///< how long the peer may take no byte; absent: for ever
+  /// Sent before the body, in one segment with its first bytes where they are there.
+  std::string head = {};
+  /// How long the peer may take no byte; absent: for ever.
+  std::optional<std::chrono::milliseconds> stall_timeout = {};
 };
 
 /// Sends `file` to the TCP socket `socket`, following it while it grows. Gives the body bytes sent.

@@ -79,8 +79,7 @@ class Server {
     }
   }
 
-  // Every worker listens on every address. Gives the exit code, 0 if all is well: only then it says
-  // so.
+  // Every worker listens on every address. Gives the exit code; says so only if all is well (0).
   int listen() {
     std::string ready;
     for (const net::Endpoint& wanted : options_.listen) {

@@ -6,7 +6,7 @@
 //
 // Invariants
 //  1. At most one piece is on its way; put the next one only when pending() is false or flush gave
-//  kFlushed.
+//     kFlushed.
 //  2. With chunked framing a chunk is announced only when all of its bytes are there.
 //  3. After an error nothing more is sent: an incomplete message never gets its final chunk.
 //
@@ -30,8 +30,7 @@ class FramedOutput {
     kFlushed,     ///< everything put so far is in the socket
     kSocketFull,  ///< wait for writability, then flush again
     kTurnOver,    ///< the turn's share is used up; let others go first, then flush again
-    kFileEnded,   ///< the file is shorter than the range that was put: the message cannot be
-                  ///< completed
+    kFileEnded,   ///< the file is shorter than its range: the message cannot be completed
     kFailed,      ///< see error()
   };
 

@@ -36,8 +36,7 @@ struct ChunkedLimits {
 
 /// Takes a chunked body apart, strictly: sizes of 1 to 16 hexadecimal digits and nothing else, CRLF
 /// only, extensions skipped. Fed with any fragments; the outcome does not depend on them.
-///   size -> (extension) -> data -> size ... -> 0 -> trailers -> done        any -> error     (both
-///   final)
+///   size -> (extension) -> data -> size ... -> 0 -> trailers -> done     any -> error (both final)
 class ChunkedDecoder {
  public:
   enum class State : std::uint8_t { kNeedMore, kBody, kDone, kError };

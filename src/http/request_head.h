@@ -42,8 +42,7 @@ enum class KnownField : std::uint8_t {
 ///  - lists (accept, accept_encoding, if_match, if_none_match, prefer): the view is the first line,
 ///    `is_repeated` says that there is more, `for_each_line` visits all of them in order, which
 ///    means the same as one line joined with commas (RFC 9110 5.3);
-///  - range, if_modified_since, if_unmodified_since: not valid more than once, so treated as
-///  absent;
+///  - range, if_modified_since, if_unmodified_since: not valid more than once, treated as absent;
 ///    a repeated if_range takes the range with it, because the client's condition is not known;
 ///  - user_agent, referer: the first one (they are only logged);
 ///  - Host, Content-Length: the parser refuses the request.

@@ -168,8 +168,7 @@ void WakeGroup::shut_down(std::vector<WaitNode*>& waiting) {
   draining_ = true;  // for good: nothing is ever posted again
 }
 
-// WaitNode
-// -----------------------------------------------------------------------------------------------
+// --- WaitNode
 
 WaitNode::WaitNode(std::shared_ptr<LiveFile> file, std::uint64_t offset) noexcept
     : file_(std::move(file)), offset_(std::min(offset, WakeGroup::kNobody - 1)) {}

@@ -8,8 +8,7 @@ namespace midstream {
 enum class Writers : std::uint8_t {
   kNone,     ///< nobody has it open for writing, nor mapped writable
   kSome,     ///< somebody has
-  kUnknown,  ///< the kernel does not say: not our file and no CAP_LEASE, or the file system has no
-             ///< leases
+  kUnknown,  ///< not our file and no CAP_LEASE, or the file system has no leases
 };
 
 /// `fd` must be open read-only (fcntl(2), F_SETLEASE). Three system calls, never blocks. A process
