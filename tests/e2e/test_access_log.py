@@ -1,4 +1,5 @@
 """The access log: one line for each request, in the combined format or as JSON."""
+# ctest: label=shared
 
 import datetime
 import json

@@ -1,4 +1,5 @@
 """L11: --follow never and --follow GLOB."""
+# ctest: label=shared
 
 import pytest
 

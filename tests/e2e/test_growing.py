@@ -1,4 +1,5 @@
 """L1, L3-L5: a file that this test keeps open for writing, and its readers."""
+# ctest: label=shared
 
 import os
 

@@ -1,4 +1,5 @@
 """L2: many readers of one growing file, and readers that stall."""
+# ctest: label=shared
 
 import pytest
 
