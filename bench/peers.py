@@ -121,10 +121,17 @@ hosts:
         return binary
 
     def go(self, name, binary, blocks, *options):
-        directory = self._work / "go-files"
+        return self._writing_server(name, binary, blocks, *options, env={"GOMAXPROCS": "1"})
+
+    def library(self, name, blocks, *options):
+        return self._writing_server(name, self.tool("live_server"), blocks, *options)
+
+    def _writing_server(self, name, binary, blocks, *options, env=None):
+        """A server that writes live.bin itself: go/readwhilewrite.go and live_server.cc take the same options."""
+        directory = self._work / f"{name}-files"
         directory.mkdir(exist_ok=True)
         command = [binary, "-dir", directory, "-blocks", blocks, *options]
-        return Server(name, command, env={"GOMAXPROCS": "1"}, log=self._work / "go.log")
+        return Server(name, command, env=env, log=self._work / f"{name}.log")
 
 
 def names_missing():

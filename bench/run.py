@@ -191,25 +191,30 @@ class Bench:
         class Contestant:
             name: str
             start: object  # () -> (server, options for the load tool)
+            declared: bool = False  # the length
 
         def midstream_unknown_length():
             file = self.peers.files / "live.bin"
             file.unlink(missing_ok=True)
             return self.peers.midstream(), ["--append-to", file]
 
+        def library(*options):
+            return lambda: (self.peers.library("library", scale.blocks, *options), ["--start-path", "/start"])
+
         def go_program(*options):
             return lambda: (self.peers.go("go", go, scale.blocks, *options), ["--start-path", "/start"])
 
         contestants = []
         if self.peers.has_midstream:
-            contestants.append(Contestant("midstream, unknown length", midstream_unknown_length))
-            # A known length needs a writer that can declare it, which another process that appends to a
-            # file cannot. When uploads exist, a contestant "midstream, known length" belongs here; the
-            # rows below are ready for it.
+            contestants += [
+                Contestant("midstream, unknown length", midstream_unknown_length),
+                Contestant("library, unknown length", library()),
+                Contestant("library, known length", library("-length"), declared=True),
+            ]
         if go:
             contestants += [
                 Contestant("go, unknown length", go_program()),
-                Contestant("go, known length", go_program("-length")),
+                Contestant("go, known length", go_program("-length"), declared=True),
             ]
 
         def turn(contestant):
@@ -222,6 +227,8 @@ class Bench:
                 before = server.cpu_ns()
                 report = load.finish_json()
                 cpu_ns = server.cpu_ns() - before
+            if report["chunked"] != (0 if contestant.declared else scale.readers):
+                raise Failure(f"{contestant.name}: {report['chunked']} of {scale.readers} answers were chunked")
             delivered = report["bytes"] - scale.readers * BLOCK  # the first block came before "ready"
             return {
                 "s_per_gib": cpu_ns / 1e9 / (delivered / GIB),
@@ -237,17 +244,23 @@ class Bench:
             self.table.compare("B3", work, samples, key, unit, name, base, **target)
 
         for key, unit, limit in (("p50_ms", "ms p50", 0.6), ("s_per_gib", "s CPU/GiB", 0.5), ("p99_ms", "ms p99", None)):
-            for length in ("known", "unknown"):
-                row(key, unit, f"midstream, {length} length", f"go, {length} length", at_most=limit)
+            # `midstream serve` follows another process, so it never knows the length.
+            row(key, unit, "midstream, unknown length", "go, unknown length", at_most=limit)
             row(key, unit, "midstream, unknown length", "go, known length", at_most=limit)
+            for length in ("known", "unknown"):
+                row(key, unit, f"library, {length} length", f"go, {length} length", at_most=limit)
             row(key, unit, "go, unknown length", "go, known length")
-        row("s_per_gib", "s CPU/GiB", "midstream, unknown length", "midstream, known length", at_most=1.05)
+        row("s_per_gib", "s CPU/GiB", "library, unknown length", "library, known length", at_most=1.05)
         if not go:
             self.table.note("B3: Go is not installed, so there is nothing to compare with")
         if self.peers.has_midstream:
             for key, unit in (("p50_ms", "ms p50"), ("s_per_gib", "s CPU/GiB")):
-                self.table.value("B3", work, samples, key, unit, "midstream, unknown length")
-            self.table.note("B3: Midstream's writer is another process (inotify); Go's is a goroutine of the server")
+                for name in ("midstream, unknown length", "library, unknown length", "library, known length"):
+                    self.table.value("B3", work, samples, key, unit, name)
+            self.table.note(
+                "B3: midstream is `midstream serve`, told by inotify of what another process writes; library and go "
+                "are servers that write the file themselves"
+            )
 
     # ------------------------------------------------------------ B4: the writer's cost
 

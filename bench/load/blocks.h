@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client.h"
@@ -22,25 +23,39 @@ inline std::string block_pattern(std::size_t size) {
   return bytes;
 }
 
-/// Appends blocks to a file; gives each its stamp just before the write. One thread.
-class BlockWriter {
+/// The blocks, one after the other.
+class Blocks {
  public:
-  BlockWriter(int fd, std::size_t block_size) : fd_(fd), block_(block_pattern(block_size)) {}
+  explicit Blocks(std::size_t block_size) : block_(block_pattern(block_size)) {}
 
-  void append() {
+  /// Stamped with this very moment. Valid until the next call.
+  std::string_view next() {
     const std::int64_t stamp = now_ns();
     std::memcpy(block_.data(), &stamp, 8);
     std::memcpy(block_.data() + 8, &index_, 8);
     ++index_;
-    if (::write(fd_, block_.data(), block_.size()) != static_cast<ssize_t>(block_.size())) {
+    return block_;
+  }
+
+ private:
+  std::uint64_t index_ = 0;
+  std::string block_;
+};
+
+/// Appends blocks to a file; gives each its stamp just before the write. One thread.
+class BlockWriter {
+ public:
+  BlockWriter(int fd, std::size_t block_size) : fd_(fd), blocks_(block_size) {}
+
+  void append() {
+    const std::string_view block = blocks_.next();
+    if (::write(fd_, block.data(), block.size()) != static_cast<ssize_t>(block.size()))
       die("append", errno);
-    }
   }
 
  private:
   int fd_;
-  std::uint64_t index_ = 0;
-  std::string block_;
+  Blocks blocks_;
 };
 
 /// Checks one reader's body. `on_block(index, stamp)` is called when the last byte of a block is

@@ -5,8 +5,9 @@
 //   --start-path /start
 //
 // --append-to: this program is the writer. It creates the file with one block and keeps it open.
-// --start-path: the server is the writer (go/readwhilewrite.go), with one block to begin with, and
-// starts on a POST to that path. Both append --blocks blocks in all, one every --every-ms.
+// --start-path: the server is the writer (live_server.cc, go/readwhilewrite.go), with one block to
+// begin with, and starts on a POST to that path. Both append --blocks blocks in all, one every
+// --every-ms.
 //
 // When every reader has the first block, prints "ready", waits for a line on standard input, lets
 // the writing begin, and ends with one line of JSON when every response has ended. A block counts

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <ctime>
 #include <limits>
@@ -11,39 +10,44 @@
 
 #include <boost/asio/error.hpp>
 
-#include <midstream/reader.h>
 #include <midstream/send_file.h>
 
 #include "base/framed_output.h"
 #include "base/socket_io.h"
+#include "live/piece_copy.h"
 
 namespace midstream::detail {
 namespace {
 
 constexpr std::size_t kTurnBytes = 1 << 20;  // per turn on a shared executor
-constexpr std::size_t kCopyBytesMax =
-    16 * 1024;  // chunks up to this leave in one call, from memory
 
 // Keeps the SIGPIPE of sendfile(2), which has no MSG_NOSIGNAL, from ending a program that does not
 // ignore it. Of this thread only (signal(7): it is sent to the thread that wrote).
 class SigpipeHeldBack {
  public:
   SigpipeHeldBack() noexcept {
+    struct sigaction now {};
+    ignored_ = ::sigaction(SIGPIPE, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+    if (ignored_) return;
     ::sigemptyset(&sigpipe_);
     ::sigaddset(&sigpipe_, SIGPIPE);
     ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
   }
   SigpipeHeldBack(const SigpipeHeldBack&) = delete;
   SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
-  ~SigpipeHeldBack() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  ~SigpipeHeldBack() {
+    if (!ignored_) ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
 
   void drop() noexcept {
-    if (::sigismember(&before_, SIGPIPE) == 1) return;  // the caller holds it back: not ours
+    if (ignored_ || ::sigismember(&before_, SIGPIPE) == 1)
+      return;  // the caller holds it back: not ours
     const timespec at_once{};
     ::sigtimedwait(&sigpipe_, nullptr, &at_once);
   }
 
  private:
+  bool ignored_ = false;
   sigset_t sigpipe_;
   sigset_t before_;
 };
@@ -73,9 +77,8 @@ class FileSender {
     ++waits_;
     if (error_) return finish();
     std::size_t turn_left = kTurnBytes;
-    std::array<std::byte, kCopyBytesMax> copy;  // needed only until the flush after it
     for (;;) {
-      const bool piece_put = put_next_piece(copy);
+      const bool piece_put = put_next_piece();
       const std::uint64_t before = output_.body_bytes();
       const auto status = output_.flush(socket_, turn_left, piece_put && bytes_are_ready());
       turn_left -= std::min<std::size_t>(turn_left, output_.body_bytes() - before);
@@ -122,12 +125,12 @@ class FileSender {
   [[nodiscard]] bool reached_end() const noexcept { return end_ && offset_ >= *end_; }
 
   // True when a piece (or the end) was put. Only when nothing is on its way.
-  bool put_next_piece(std::span<std::byte> copy) {
+  bool put_next_piece() {
     if (ended_ || !output_.between_pieces()) return false;
     const LiveFile::View view = file_->view();
     const std::uint64_t limit = std::min(view.watermark, end_.value_or(view.watermark));
     if (limit > offset_) {
-      put_range(std::min<std::uint64_t>(limit - offset_, kTurnBytes), copy);
+      put_range(std::min<std::uint64_t>(limit - offset_, kTurnBytes));
       return true;
     }
     const bool cut = options_.count && offset_ - options_.offset < *options_.count;
@@ -141,18 +144,12 @@ class FileSender {
     return false;
   }
 
-  void put_range(std::uint64_t count, std::span<std::byte> copy) {
+  void put_range(std::uint64_t count) {
+    thread_local PieceCopy copy;  // many senders of a thread are at the same offset
     const FileRange range{file_->fd(), offset_, count};
     offset_ += count;
-    if (options_.framing == Framing::kChunked && count <= copy.size()) {
-      const auto out = copy.first(static_cast<std::size_t>(count));
-      const auto read = read_published(*file_, range.offset, out);
-      if (read && *read == count) {
-        output_.put_file(range, {reinterpret_cast<const char*>(out.data()), *read});
-        return;
-      }
-    }
-    output_.put_file(range);
+    const bool chunked = options_.framing == Framing::kChunked;
+    output_.put_file(range, chunked ? copy.get(file_, range.offset, count) : std::string_view());
   }
 
   // The last step: where nothing but the end of the connection would tell, a failure must not look

@@ -4,7 +4,6 @@
 //   constructed -> listen()* -> run() on its thread -> stop() (-> stop_now()) -> run() returns
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,8 +15,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
 
-#include <midstream/live_file.h>
-
+#include "live/piece_copy.h"
 #include "net/deadlines.h"
 #include "net/listener.h"
 #include "net/poll_set.h"
@@ -28,23 +26,6 @@
 #include "serve/request_slot.h"
 
 namespace midstream::serve {
-
-/// The newest bytes of a growing file, read once for all readers of this worker that are at the
-/// same offset.
-class PieceCopy {
- public:
-  static constexpr std::size_t kBytesMax = 16 * 1024;
-  /// The bytes [offset, offset + count) of `file`, or nothing where they cannot be read or are too
-  /// many. Valid until the next call.
-  [[nodiscard]] std::string_view get(const std::shared_ptr<LiveFile>& file, std::uint64_t offset,
-                                     std::uint64_t count);
-
- private:
-  std::weak_ptr<LiveFile> file_;
-  std::uint64_t offset_ = 0;
-  std::size_t count_ = 0;
-  std::array<std::byte, kBytesMax> bytes_;
-};
 
 class Worker {
  public:
