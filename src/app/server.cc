@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -45,6 +46,18 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Files that are kept open only in case they are asked for again: at most a quarter of the
+// descriptors that there are.
+site::FileOptions file_options(const Options& options) {
+  site::FileOptions files = options.files;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    files.open_files_max =
+        std::min<std::size_t>(files.open_files_max, limit.rlim_cur / 4 / options.threads);
+  }
+  return files;
+}
+
 // The system's media types. There .ts is a translation of Qt Linguist; whoever serves one that
 // grows means MPEG. The first entry of an extension counts.
 std::string mime_types_text() {
@@ -72,10 +85,11 @@ class Server {
     FollowerOptions follower_options;
     follower_options.on_notice = [](std::string_view text) { spdlog::warn("{}", text); };
     follower_.emplace(workers_.front()->context().get_executor(), std::move(follower_options));
+    const site::FileOptions files = file_options(options);
     for (const auto& worker : workers_) {
       worker->on_finished([this] { one_worker_finished(); });
       worker->set_handler(
-          std::make_unique<site::FileHandler>(*worker, root_, types_, *follower_, options.files));
+          std::make_unique<site::FileHandler>(*worker, root_, types_, *follower_, files));
     }
   }
 
@@ -119,6 +133,7 @@ class Server {
       threads.emplace_back([&worker] { worker->run(); });
     for (auto& thread : threads)
       thread.join();
+    access_log_.reset();  // may wait for whoever reads it: a second signal still ends at once
     signals_context_.stop();
     signal_thread.join();
   }

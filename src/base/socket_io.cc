@@ -101,8 +101,8 @@ void writable_when_all_sent(int socket) noexcept {
   ::setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &one, sizeof one);
 }
 
-void reset_on_close(int socket) noexcept {
-  const linger now{.l_onoff = 1, .l_linger = 0};
+void reset_on_close(int socket, bool on) noexcept {
+  const linger now{.l_onoff = on ? 1 : 0, .l_linger = 0};
   ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 

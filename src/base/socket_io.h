@@ -52,6 +52,6 @@ void writable_when_all_sent(int socket) noexcept;
 
 /// close(2) will reset the connection: the only visible failure of a body that the end of the
 /// connection ends.
-void reset_on_close(int socket) noexcept;
+void reset_on_close(int socket, bool on = true) noexcept;
 
 }  // namespace midstream

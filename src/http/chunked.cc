@@ -1,9 +1,7 @@
 #include "http/chunked.h"
 
 #include <algorithm>
-#include <charconv>
 
-#include "base/check.h"
 #include "http/chars.h"
 
 namespace midstream::http {
@@ -13,14 +11,6 @@ constexpr unsigned kSizeDigitsMax = 16;
 constexpr std::uint64_t kFreeBytesPerChunk = 16;
 
 }  // namespace
-
-std::size_t format_chunk_head(std::uint64_t size, char* out) {
-  MIDSTREAM_CHECK(size != 0);
-  char* const end = std::to_chars(out, out + kSizeDigitsMax, size, 16).ptr;
-  end[0] = '\r';
-  end[1] = '\n';
-  return static_cast<std::size_t>(end - out) + 2;
-}
 
 void ChunkedDecoder::reset() {
   phase_ = Phase::kSize;

@@ -7,24 +7,8 @@
 
 #include "http/fields.h"
 
-// The chunked transfer coding (RFC 9112 7.1): pieces for writing it, and a decoder.
+// The chunked transfer coding (RFC 9112 7.1), read. Writing it is base/framed_output.h.
 namespace midstream::http {
-
-/// 16 hexadecimal digits and CRLF.
-inline constexpr std::size_t kChunkHeadBytesMax = 18;
-
-/// Writes "1a2b\r\n" and gives its length. `out` has room for kChunkHeadBytesMax. A size of 0 would
-/// end the body, so it is not allowed here.
-std::size_t format_chunk_head(std::uint64_t size, char* out);
-
-/// Behind the bytes of a chunk.
-inline constexpr std::string_view kChunkEnd = "\r\n";
-/// The end of a body without trailers, at the start or behind kChunkEnd.
-inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
-/// Behind the bytes of the last chunk of a body without trailers.
-inline constexpr std::string_view kChunkEndAndLastChunk = "\r\n0\r\n\r\n";
-/// Then come the lines of the trailer fields and an empty line.
-inline constexpr std::string_view kLastChunkBeforeTrailers = "0\r\n";
 
 struct ChunkedLimits {
   std::size_t extension_bytes_max = std::size_t{1} << 10;  ///< of one chunk

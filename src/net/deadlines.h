@@ -19,6 +19,7 @@ namespace midstream::net {
 class Deadlines {
  public:
   using Clock = std::chrono::steady_clock;
+  using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 
   using Hook =
       boost::intrusive::list_base_hook<boost::intrusive::tag<Deadlines>,
@@ -56,8 +57,6 @@ class Deadlines {
  private:
   void arm_timer(Clock::time_point due);
   void expire();
-
-  using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 
   Timer timer_;
   std::chrono::milliseconds limit_;

@@ -65,7 +65,8 @@ Listener::Listener(PollSet& poll_set, Listening listening, OnAccept on_accept, O
     : poll_set_(poll_set),
       listening_(std::move(listening)),
       on_accept_(std::move(on_accept)),
-      on_error_(std::move(on_error)) {}
+      on_error_(std::move(on_error)),
+      retry_(poll_set.executor()) {}
 
 error_code Listener::open() noexcept {
   const error_code failed = poll_set_.add(listening_.socket.get(), EPOLLIN | EPOLLET, *this);
@@ -76,10 +77,18 @@ error_code Listener::open() noexcept {
 void Listener::close() noexcept {
   if (std::exchange(registered_, false)) poll_set_.remove(listening_.socket.get(), *this);
   listening_.socket.reset();
+  retry_.cancel();
   starved_ = false;
 }
 
 void Listener::on_ready(std::uint32_t) { accept_all(); }
+
+void Listener::retry_later() {
+  retry_.expires_after(kRetry);
+  retry_.async_wait([this](const error_code& cancelled) {
+    if (!cancelled) accept_all();
+  });
+}
 
 void Listener::accept_all() {
   while (registered_) {
@@ -100,9 +109,10 @@ void Listener::accept_all() {
       case ENFILE:
       case ENOBUFS:
       case ENOMEM:
-        // The queue keeps the connection; a freed descriptor brings us back here.
+        // The queue keeps the connection. A descriptor that this worker frees brings us back here;
+        // of those that others free nobody tells.
         if (!std::exchange(starved_, true)) on_error_(errno_error());
-        return;
+        return retry_later();
       case EBADF:
       case EINVAL: on_error_(errno_error()); return;
       default: break;  // this one connection failed before we took it (accept(2), Error handling)

@@ -2,12 +2,14 @@
 // them).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 
 #include <boost/asio/ip/tcp.hpp>
 
 #include "base/unique_fd.h"
+#include "net/deadlines.h"
 #include "net/poll_set.h"
 
 namespace midstream::net {
@@ -50,11 +52,15 @@ class Listener final : PollSet::Source {
  private:
   void on_ready(std::uint32_t events) override;
   void accept_all();
+  void retry_later();
+
+  static constexpr std::chrono::milliseconds kRetry{500};
 
   PollSet& poll_set_;
   Listening listening_;
   OnAccept on_accept_;
   OnError on_error_;
+  Deadlines::Timer retry_;
   bool registered_ = false;
   bool starved_ = false;
 };

@@ -51,6 +51,8 @@ class PollSet {
   /// them.
   void handle_early(Source& source) { early_.push_back(&source); }
 
+  [[nodiscard]] Executor executor() noexcept { return descriptor_.get_executor(); }
+
   /// Stops waiting for events, so that the io_context may run out of work.
   void stop();
 

@@ -38,7 +38,7 @@ net::Awaitable<void> Connection::serve(std::unique_ptr<Connection> self) {
   try {
     co_await self->run();
   } catch (const std::exception& foreign) {  // ours do not throw; memory may run out
-    spdlog::error("a connection was closed: {}", foreign.what());
+    (void)self->give_up(foreign);            // what the socket takes at once must do
   }
   self.reset();
   worker.left();
@@ -53,6 +53,7 @@ net::Awaitable<void> Connection::run() {
       case Next::kInput: co_await read_more(); break;
       case Next::kHead: next_ = serve_ready(); break;
       case Next::kTimeout:
+        forget_head();
         begin_refusal(408);
         next_ = send_response();
         break;
@@ -73,7 +74,7 @@ net::Awaitable<void> Connection::run() {
         break;
       case Next::kTurn:
         co_await asio::post(worker_.context(), net::kAwait);
-        next_ = Next::kHead;
+        next_ = aborted_ ? Next::kClose : Next::kHead;
         break;
       case Next::kClose:
         if (linger_ && !aborted_ && !peer_gone_) co_await linger();
@@ -144,16 +145,22 @@ Connection::Next Connection::go_on() {
 bool Connection::on_bytes() {
   try {
     disarm();  // the idle time is over; a head that is not whole yet has a deadline of its own
-    disarm();
     just_arrived_ = true;
     next_ = receive() ? serve_ready() : Next::kClose;
   } catch (const std::exception& foreign) {  // ours do not throw; memory may run out
-    spdlog::error("a connection was closed: {}", foreign.what());
-    next_ = Next::kClose;
+    next_ = give_up(foreign);
   }
   const bool idle = next_ == Next::kInput && !has_unread() && !stream_.readable() && !ending_;
   if (idle) become_idle();
   return idle;
+}
+
+// An exchange that has not been answered is answered with 500; any other breaks off.
+Connection::Next Connection::give_up(const std::exception& foreign) {
+  spdlog::error("a connection was closed: {}", foreign.what());
+  if (phase_ != Phase::kHandling || !slot_) return Next::kClose;
+  begin_refusal(500);
+  return send_response();
 }
 
 // Memory that nobody needs while the connection waits.
@@ -171,7 +178,8 @@ void Connection::release_request() {
 
 void Connection::end_after_exchange() {
   ending_ = true;
-  if (phase_ == Phase::kIdle || phase_ == Phase::kHead) stream_.interrupt();
+  const bool answered = phase_ == Phase::kReadingBody && dropping_body_;
+  if (phase_ == Phase::kIdle || phase_ == Phase::kHead || answered) stream_.interrupt();
 }
 
 void Connection::abort() {

@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 
@@ -83,12 +84,14 @@ class Connection final : public ConnectionHook,
   [[nodiscard]] Next send_response();
   [[nodiscard]] Next end_exchange();
   [[nodiscard]] Next go_on();
+  [[nodiscard]] Next give_up(const std::exception& foreign);
 
   // Reading (connection_read.cc)
   [[nodiscard]] Parse parse_head();
   [[nodiscard]] bool has_unread() const noexcept { return slot_ && !slot_->buffer.empty(); }
   [[nodiscard]] net::Awaitable<void> read_more();  // sets next_
   void become_idle();
+  void forget_head();
   [[nodiscard]] bool receive();  // false: the peer is done
   net::Awaitable<result<std::string_view>> read() override;
   [[nodiscard]] result<std::string_view> take_body_bytes();
@@ -145,6 +148,7 @@ class Connection final : public ConnectionHook,
   bool continue_owed_ = false;  // the client waits for 100 Continue
   bool request_has_body_ = false;
   bool request_body_done_ = true;
+  bool dropping_body_ = false;  // the response is sent; the rest of the request body is read
   bool first_request_ = true;
   bool just_arrived_ = false;  // see Exchange::just_arrived()
   bool timed_out_ = false;

@@ -20,7 +20,10 @@ Connection::Parse Connection::parse_head() {
   const auto outcome = slot_->parser.parse(slot_->buffer.unread(), slot_->head);
   switch (outcome.state) {
     case http::HeadParser::State::kNeedMore: return Parse::kNeedMore;
-    case http::HeadParser::State::kError: refusal_status_ = outcome.status; return Parse::kRefused;
+    case http::HeadParser::State::kError:
+      forget_head();
+      refusal_status_ = outcome.status;
+      return Parse::kRefused;
     case http::HeadParser::State::kDone: break;
   }
   disarm();
@@ -44,6 +47,12 @@ Connection::Parse Connection::parse_head() {
     chunked_body_ = std::make_unique<http::ChunkedDecoder>();
   }
   return Parse::kDone;
+}
+
+// What came is no request: nothing of it is to be seen in the answer or the log.
+void Connection::forget_head() {
+  slot_->head = {};
+  if (worker_.access_log() != nullptr) exchange_began_ = std::chrono::steady_clock::now();
 }
 
 // Waits for bytes of a head. The deadline of a head is armed once, at its first byte: a client that
@@ -163,15 +172,19 @@ net::Awaitable<error_code> Connection::send_continue() {
   co_return error_code();
 }
 
-// A request whose chunks turn out to be malformed gets 400 and no content (H2): so the body that
-// the handler left is read first, as far as we would drop it anyway.
+int status_of_body_error(const error_code& error) {
+  if (error == make_error_code(Errc::kPeerStalled)) return 408;
+  return error == errc::message_size ? 413 : 400;
+}
+
+// A request whose chunks turn out to be malformed gets 400 and no content (H2), one whose body
+// turns out to be too long 413 (H3): so what the handler left of a chunked body is read first.
 net::Awaitable<Connection::Next> Connection::check_chunks() {
-  const std::uint64_t limit = body_read_ + worker_.limits().unwanted_body_bytes_max;
-  while (!request_body_done_ && !continue_owed_ && body_read_ <= limit) {
+  while (!request_body_done_ && !continue_owed_) {
     const auto bytes = co_await read();
     if (bytes) continue;
     if (aborted_ || bytes.error() == make_error_code(Errc::kPeerGone)) co_return Next::kClose;
-    begin_refusal(bytes.error() == make_error_code(Errc::kPeerStalled) ? 408 : 400);
+    begin_refusal(status_of_body_error(bytes.error()));
     co_return send_response();
   }
   begin_response(status_, slot_->fields);
@@ -181,15 +194,17 @@ net::Awaitable<Connection::Next> Connection::check_chunks() {
 // True: the connection is at the start of the next request.
 net::Awaitable<bool> Connection::drop_unwanted_body() {
   const std::uint64_t limit = body_read_ + worker_.limits().unwanted_body_bytes_max;
+  dropping_body_ = true;
   while (!request_body_done_ && body_read_ <= limit) {
     const auto bytes = co_await read();
     if (!bytes) {
+      dropping_body_ = false;
       // Who stalled has had the answer for that long.
-      linger_ = bytes.error() != make_error_code(Errc::kPeerGone) &&
-                bytes.error() != make_error_code(Errc::kPeerStalled);
+      linger_ = bytes.error() != make_error_code(Errc::kPeerGone) && !timed_out_;
       co_return false;
     }
   }
+  dropping_body_ = false;
   linger_ = !request_body_done_;
   co_return request_body_done_;
 }

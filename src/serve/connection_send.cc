@@ -98,7 +98,10 @@ void Connection::begin_response(int status, const http::FieldList& fields) {
   const bool is_head = head.method == http::Method::kHead;
   const bool chunked = body_allowed && !size && head.version >= 11;
   end_is_close_ = body_allowed && !size && !chunked && !is_head;
-  if (end_is_close_) keep_alive_ = false;
+  if (end_is_close_) {
+    keep_alive_ = false;
+    reset_on_close(stream_.fd());  // however this ends: only end_response() makes it an end
+  }
   // Behind the last field line.
   const std::string_view end = !keep_alive_         ? "\r\nConnection: close\r\n\r\n"
                                : head.version == 10 ? "\r\nConnection: keep-alive\r\n\r\n"
@@ -119,17 +122,15 @@ void Connection::begin_response(int status, const http::FieldList& fields) {
   }
 }
 
-// For what is not a request. Nothing after it on this connection is one either.
+// For what is no proper request. Nothing after it on this connection is one either.
 void Connection::begin_refusal(int status) {
   ErrorText error = error_text(status, {});
   http::FieldList fields;
   fields.append("Content-Type", error.media_type);
   fields.append("X-Content-Type-Options", "nosniff");
-  slot_->head = {};
   slot_->buffer.clear();
   ending_ = true;
   request_body_done_ = true;
-  if (worker_.access_log() != nullptr) exchange_began_ = std::chrono::steady_clock::now();
   body_.emplace<TextSource>(std::move(error.text));
   begin_response(status, fields);
   linger_ = true;
@@ -234,6 +235,7 @@ net::Awaitable<void> Connection::break_message() {
 void Connection::end_response() {
   if (worker_.access_log() != nullptr) log_exchange();
   if (body_end_ == BodyEnd::kSourceFailed) report_source_failure();
+  if (end_is_close_ && body_end_ == BodyEnd::kComplete) reset_on_close(stream_.fd(), false);
   body_.reset();
   saved_.reset();
   if (!output_.pending()) worker_.give_back(output_.take_text_buffer());

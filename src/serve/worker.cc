@@ -50,13 +50,6 @@ void Worker::stop() {
   asio::post(context_, [this] { begin_stop(); });
 }
 
-void Worker::stop_now() {
-  asio::post(context_, [this] {
-    begin_stop();
-    abort_connections();
-  });
-}
-
 void Worker::on_accept(UniqueFd socket, const net::Endpoint& peer) {
   Connection::start(*this, std::move(socket), peer);
 }

@@ -1,7 +1,7 @@
 // Worker: one thread with everything that its connections share. Nothing here is locked: all of it
-// belongs to the worker's thread, but for start(), stop() and stop_now().
+// belongs to the worker's thread, but for stop().
 //
-//   constructed -> listen()* -> run() on its thread -> stop() (-> stop_now()) -> run() returns
+//   constructed -> listen()* -> run() on its thread -> stop() -> run() returns
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,6 @@ class Worker {
   /// From any thread: no new connections, idle ones end, the others after their exchange; what
   /// still runs after the grace period is cut off.
   void stop();
-  /// From any thread: everything ends now.
-  void stop_now();
 
   // For connections and handlers, on the worker's thread.
   [[nodiscard]] asio::io_context& context() noexcept { return context_; }

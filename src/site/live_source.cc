@@ -10,8 +10,11 @@ namespace midstream::site {
 serve::Piece LiveSource::next(std::uint64_t limit_bytes) {
   using serve::Piece;
   const LiveFile::View view = file_->view();
-  const std::uint64_t end = size_ ? std::min(view.watermark, *size_) : view.watermark;
-  const bool whole = view.state == LiveFile::State::kSealed || (size_ && end == *size_);
+  const bool whole = view.state == LiveFile::State::kSealed;
+  std::uint64_t end = size_ ? std::min(view.watermark, *size_) : view.watermark;
+  // The last byte of a promised size completes the message: it leaves when the file is complete.
+  held_back_ = !whole && size_ && end == *size_ && end > 0;
+  if (held_back_) --end;
   if (end > offset_) {
     const FileRange range{file_->fd(), offset_, std::min(end - offset_, limit_bytes)};
     offset_ += range.count;
@@ -35,7 +38,8 @@ net::Awaitable<void> LiveSource::wait(asio::cancellation_slot cancel) {
   auto token = asio::bind_cancellation_slot(cancel, asio::as_tuple(net::kAwait));
   // Both outcomes show in next(): a failure of the file as such, a cancellation to whoever asked
   // for it.
-  (void)co_await file_->async_wait_beyond(worker_.context().get_executor(), offset_, token);
+  (void)co_await file_->async_wait_beyond(worker_.context().get_executor(),
+                                          held_back_ ? *size_ : offset_, token);
 }
 
 }  // namespace midstream::site

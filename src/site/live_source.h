@@ -26,6 +26,7 @@ class LiveSource final : public serve::BodySource {
   serve::Worker& worker_;
   std::optional<std::uint64_t> size_;
   std::uint64_t offset_ = 0;
+  bool held_back_ = false;
 };
 
 }  // namespace midstream::site

@@ -248,3 +248,14 @@ def test_H3_allow_names_only_methods(site):
 def test_H3_a_head_just_within_reason_is_accepted(site):
     response = site.get("/file.txt?" + "q" * 4000, fields=[(f"X-{number}", "v" * 100) for number in range(30)])
     assert response.body == CONTENT
+
+
+def test_H3_a_chunked_body_beyond_the_limit_is_413(site):
+    with site.connect() as client:
+        client.try_send(GET + HOST + b"Transfer-Encoding: chunked\r\n\r\n" +
+                        b"10000\r\n" + b"c" * 65536 + b"\r\n" +
+                        (b"10000\r\n" + b"c" * 65536 + b"\r\n") * 20)
+        response = client.read_response()
+        assert (response.status, response.ending) == (413, COMPLETE)
+        assert not response.keeps_connection
+        assert client.read_end()[0] == b""

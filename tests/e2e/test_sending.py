@@ -10,7 +10,7 @@ import pytest
 from harness import procfs
 from harness.client import request_bytes
 from harness.limits import FACTOR, limit, observe
-from harness.message import COMPLETE
+from harness.message import BROKEN, COMPLETE
 from harness.payload import KIB, MIB, payload, sha256
 from harness.strace import Strace
 
@@ -257,3 +257,19 @@ def test_S5_contents_never_mix_under_churn(site):
         worker.join()
     assert not failures, failures[:3]
     assert procfs.thread_count(site.pid) < 64
+
+
+# -- S6 -------------------------------------------------------------------------------------------
+
+def test_S6_a_read_error_closes_short_and_is_logged_with_the_path(launch, tmp_path):
+    site = launch("--threads", "1")
+    site.put("bad-disk.bin", LARGE)
+    site.expected_errors.append("bad-disk.bin")
+    with Strace(site.pid, ["sendfile"], tmp_path, inject=["sendfile:error=EIO:when=2+"]), site.connect() as client:
+        client.request("/bad-disk.bin")
+        response = client.read_rest(client.read_head())
+        assert response.ending in BROKEN, response
+        assert 0 < response.size < len(LARGE)
+        assert response.body == LARGE[:response.size]
+    site.stderr.wait(lambda lines: any("bad-disk.bin" in line for line in lines), "the log names the file")
+    assert site.get("/bad-disk.bin").sha256 == sha256(LARGE), "the next one is served again"

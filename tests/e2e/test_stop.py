@@ -1,6 +1,7 @@
 """Stopping in an orderly way: what runs is finished, within the grace period."""
 # ctest: label=shared
 
+import os
 import signal
 import socket
 import threading
@@ -176,6 +177,54 @@ def test_stop_a_second_signal_ends_at_once(launch):
     with client:
         client.read_rest(response)
         assert response.ending in BROKEN
+
+
+@pytest.mark.parametrize("how", ["second-signal", "kill"])
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_L4_a_server_that_dies_leaves_no_body_that_looks_whole(launch, version, how):
+    site = launch("--grace", duration(60))
+    with site.grow("growing.log") as growing, site.connect() as client:
+        growing.append(b"so far")
+        client.request("/growing.log", version=version)
+        response = client.read_head()
+        client.read_size(response, 6)
+        if how == "kill":
+            site.kill()
+        else:
+            site.signal(signal.SIGTERM)
+            wait_until(lambda: refused(site.address), "it still accepts connections")
+            site.signal(signal.SIGTERM)
+            assert site.wait_exit(5) != 0
+        client.read_rest(response)
+        assert response.ending in BROKEN, response
+
+
+def test_stop_does_not_wait_for_the_rest_of_a_request_that_is_answered(launch):
+    site = launch("--grace", duration(60), "--body-timeout", duration(60))
+    with site.connect() as client:
+        client.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nonly this")
+        assert client.read_response().status == 405
+        site.signal(signal.SIGTERM)
+        client.read_end()
+    assert site.wait_exit(10) == 0
+
+
+def test_stop_with_a_log_that_nobody_reads_ends_at_the_second_signal(launch, tmp_path):
+    fifo = tmp_path / "log"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    site = launch("--access-log", os.fspath(fifo))
+    try:
+        target = "/" + "a" * 2000
+        with site.connect() as client:
+            for _ in range(60):  # more than a pipe holds
+                assert client.get(target).status == 404
+        site.signal(signal.SIGTERM)
+        wait_until(lambda: refused(site.address), "it still accepts connections")
+        site.signal(signal.SIGTERM)
+        site.wait_exit(10)
+    finally:
+        os.close(reader)
 
 
 def test_stop_frees_the_port_for_a_successor(launch):

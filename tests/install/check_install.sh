@@ -45,6 +45,14 @@ PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name midstream.pc)")
   $(pkg-config --cflags --libs midstream)
 (cd "$work" && timeout 60 ./tee </dev/null)
 
+# S1: the file of declared size leaves by sendfile while it grows; nothing else there does.
+if strace -o /dev/null true 2>/dev/null; then
+  echo "== a growing file with a declared size goes by sendfile: strace"
+  (cd "$work" && timeout 60 strace -f -e trace=sendfile -o calls.txt examples/beast_server </dev/null)
+  awk '/sendfile/ && $NF > 0 { calls += 1; bytes += $NF }
+    END { print calls, "calls,", bytes, "bytes"; exit bytes != 2592 }' "$work/calls.txt"
+fi
+
 echo "== the lines of the README: build and run"
 sed -n '/^```cpp$/,/^```$/p' "$source_dir/README.md" | grep -v '^```' >"$work/readme.txt"
 grep '^#include' "$work/readme.txt" >"$work/readme_includes.inc"

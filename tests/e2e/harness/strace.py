@@ -32,13 +32,15 @@ class Call:
 class Strace:
     """`with Strace(pid, ["sendfile"], directory) as trace: ...`, then `trace.calls`."""
 
-    def __init__(self, pid, names, directory, string_size=64):
+    def __init__(self, pid, names, directory, string_size=64, inject=()):
         if not shutil.which("strace"):
             pytest.skip("strace is not installed")
         self._pid = pid
         self._output = os.path.join(os.fspath(directory), f"strace-{pid}-{'-'.join(names)}"[:80])
         self._command = ["strace", "-f", "-s", str(string_size), "-e", f"trace={','.join(names)}",
                          "-e", "signal=none", "-o", self._output, "-p", str(pid)]
+        for fault in inject:  # for example "sendfile:error=EIO:when=3", strace(1)
+            self._command += ["-e", f"inject={fault}"]
         self.calls = []
 
     def __enter__(self):

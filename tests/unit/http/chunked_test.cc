@@ -214,35 +214,5 @@ TEST(ChunkedDecoder, H2BoundsWhatFramingMayCost) {
   }
 }
 
-TEST(ChunkHead, L3IsReadBackByTheDecoder) {
-  char head[kChunkHeadBytesMax];
-  struct Case {
-    std::uint64_t size;
-    std::string_view text;
-  };
-  constexpr Case kCases[] = {
-      {1, "1\r\n"},
-      {15, "f\r\n"},
-      {16, "10\r\n"},
-      {0x1a2b, "1a2b\r\n"},
-      {UINT64_MAX, "ffffffffffffffff\r\n"},
-  };
-  for (const Case& row : kCases) {
-    const std::size_t count = format_chunk_head(row.size, head);
-    EXPECT_EQ(std::string_view(head, count), row.text);
-  }
-  std::string body(5000, 'x');
-  const std::string message = std::string(head, format_chunk_head(body.size(), head)) + body +
-                              std::string(kChunkEndAndLastChunk);
-  EXPECT_EQ(decode(message, 100).body, body);
-  EXPECT_EQ(decode(message, 100).state, State::kDone);
-  EXPECT_EQ(kChunkEndAndLastChunk, std::string(kChunkEnd) + std::string(kLastChunk));
-}
-
-TEST(ChunkHeadDeathTest, ASizeOfZeroWouldEndTheBody) {
-  char head[kChunkHeadBytesMax];
-  EXPECT_DEATH(format_chunk_head(0, head), "check failed");
-}
-
 }  // namespace
 }  // namespace midstream::http
