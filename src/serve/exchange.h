@@ -43,8 +43,8 @@ class Exchange {
   /// source (PollSet) knows is no older. False where that cannot be told (pipelining).
   [[nodiscard]] virtual bool just_arrived() const noexcept = 0;
   [[nodiscard]] virtual RequestBody& request_body() = 0;
-  /// Emitted when the client is gone or the server gives up on it, while the handler waits for
-  /// something.
+  /// Emitted when the server gives up on the client (stop, grace over). That a client is gone shows
+  /// in request_body(), or once the body is being sent.
   [[nodiscard]] virtual asio::cancellation_slot cancelled() = 0;
 
   /// For the use of handlers on this worker.
