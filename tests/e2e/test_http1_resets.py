@@ -8,7 +8,7 @@ from harness.payload import KIB, MIB, payload, sha256
 
 LARGE = payload(8 * MIB, seed="reset")
 SMALL = payload(4 * KIB)
-RESETS = 2000
+RESETS = 10_000
 
 
 @pytest.fixture(scope="module", autouse=True)

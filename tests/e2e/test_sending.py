@@ -105,7 +105,7 @@ def test_S2_a_client_that_pauses_gets_every_byte(site):
     with site.connect(receive_buffer=64 * KIB) as client:
         client.request("/large.bin")
         response = client.read_head(keep_body=False)
-        observe(2)
+        observe(10)  # S2: a client that pauses 10 s
         client.read_rest(response)
         assert (response.ending, response.sha256) == (COMPLETE, sha256(LARGE))
         assert client.get("/small.bin").body == SMALL
@@ -124,7 +124,7 @@ def test_S2_a_slow_reader_gets_every_byte(site):
 
 # -- S3 -------------------------------------------------------------------------------------------
 
-STALLED = 200
+STALLED = 500
 
 
 def idle_ticks(site, seconds=2):
@@ -140,7 +140,7 @@ def test_S3_stalled_clients_cost_no_cpu_and_delay_nobody(site):
         client.request("/large.bin")
         client.read_head(keep_body=False)
     ticks = idle_ticks(site)
-    assert ticks <= 8 * FACTOR, f"{ticks} ticks in 2 s while {STALLED} clients are stalled"
+    assert ticks <= 2 * FACTOR, f"{ticks} ticks in 2 s while {STALLED} clients are stalled"
     for _ in range(50):
         assert site.get("/small.bin", seconds=5).body == SMALL
     assert site.get("/large.bin", keep_body=False).sha256 == sha256(LARGE)
@@ -157,7 +157,7 @@ def test_S3_readers_waiting_for_growth_cost_no_cpu(site):
             client.request("/quiet.log")
             responses.append(client.read_size(client.read_head(), 5))
         ticks = idle_ticks(site)
-        assert ticks <= 8 * FACTOR, f"{ticks} ticks in 2 s while {STALLED} readers wait"
+        assert ticks <= 2 * FACTOR, f"{ticks} ticks in 2 s while {STALLED} readers wait"
         growing.append(b" end")
         growing.close()
         for client, response in zip(clients, responses):
