@@ -21,8 +21,8 @@ struct FollowerOptions {
   std::chrono::milliseconds idle_timeout{5000};
   /// How often a file is looked at where inotify cannot serve (limits reached, odd file systems).
   std::chrono::milliseconds stat_period{250};
-  /// Gets the few things an operator should know (a limit was reached, the fallback is in use),
-  /// once each.
+  /// Gets the first thing that an operator should know (inotify cannot serve all files, so that
+  /// some are looked at), once in all. Called within the constructor or follow(), without a lock.
   std::function<void(std::string_view)> on_notice = {};
 };
 

@@ -98,6 +98,7 @@ class LiveFile : public std::enable_shared_from_this<LiveFile> {
  private:
   friend class detail::WaitNode;
   friend class detail::WakeGroup;
+  friend class PieceCopy;
 
   [[nodiscard]] bool satisfies(std::uint64_t offset) const noexcept;
   [[nodiscard]] std::pair<error_code, std::uint64_t> outcome_for(std::uint64_t offset) const;
@@ -105,6 +106,7 @@ class LiveFile : public std::enable_shared_from_this<LiveFile> {
   bool end(State state, error_code why, std::string text) noexcept;
   void wake(std::uint64_t watermark, bool final) noexcept;
 
+  const std::uint64_t id_;  // of no other LiveFile of this process, ever
   const int fd_;
   const std::optional<std::uint64_t> declared_size_;
   std::atomic<std::uint64_t> watermark_;

@@ -10,6 +10,8 @@
 #include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/compose.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
@@ -34,17 +36,19 @@ struct SendFileOptions {
   Framing framing = Framing::kRaw;
   /// Sent before the body, in one segment with its first bytes where they are there.
   std::string head = {};
-  /// How long the peer may take no byte; absent: for ever.
+  /// How long the peer may take no byte; absent: for ever. In the Asio form a stall cancels every
+  /// operation that is pending on the socket.
   std::optional<std::chrono::milliseconds> stall_timeout = {};
 };
 
 /// Sends `file` to the TCP socket `socket`, following it while it grows. Gives the body bytes sent.
-/// Never sends more than `count` or the declared size. Blocks the calling thread; the socket is
-/// non-blocking meanwhile and gets its mode back. `stop` ends it at once, in the middle of a
-/// transfer too. Errors: the failure of the file (after all its bytes were sent), `kIncomplete` (it
-/// ended before `count`), `kPeerGone`, `kPeerStalled`, `operation_aborted`. After any error the
-/// message is incomplete: close the connection. Where only the end of the connection ends the body,
-/// closing now resets it, so that the receiver does not take the body for whole.
+/// Never sends more than `count` or the declared size. The last byte of a declared size leaves only
+/// when the file is sealed: if its writer fails after all, the body stays short. Blocks the calling
+/// thread; the socket is non-blocking meanwhile and gets its mode back. `stop` ends it at once, in
+/// the middle of a transfer too. Errors: the failure of the file (after all its bytes were sent),
+/// `kIncomplete` (it ended before `count`), `kPeerGone`, `kPeerStalled`, `operation_aborted`. After
+/// any error the message is incomplete: close the connection. Where only the end of the connection
+/// ends the body, closing now resets it, so that the receiver does not take the body for whole.
 result<std::uint64_t> send_file(int socket, std::shared_ptr<LiveFile> file,
                                 SendFileOptions options = {}, std::stop_token stop = {});
 
@@ -62,7 +66,7 @@ void report_wait(FileSender& sender,
                  const error_code& error) noexcept;         // how a wait ended; errors stick
 std::uint64_t waits_of(const FileSender& sender) noexcept;  // how many times advance() was called
 LiveFile& file_of(FileSender& sender) noexcept;
-std::uint64_t offset_of(const FileSender& sender) noexcept;
+std::uint64_t awaited_offset_of(const FileSender& sender) noexcept;  // for wait_beyond()
 std::uint64_t sent_by(const FileSender& sender) noexcept;
 error_code error_of(const FileSender& sender) noexcept;
 std::optional<std::chrono::milliseconds> stall_timeout_of(const FileSender& sender) noexcept;
@@ -89,11 +93,11 @@ struct SendFileOp {
     report_wait(*sender, error);
     switch (advance(*sender)) {
       case SendNeed::kWritable:
-        arm_stall_timer();
+        arm_stall_timer(asio::get_associated_executor(self, socket.get_executor()));
         return socket.async_wait(Socket::wait_write, std::move(self));
       case SendNeed::kGrowth: {
         LiveFile& file = file_of(*sender);
-        const std::uint64_t from = offset_of(*sender);
+        const std::uint64_t from = awaited_offset_of(*sender);
         const auto executor = socket.get_executor();
         return file.async_wait_beyond(executor, from, std::move(self));
       }
@@ -108,7 +112,10 @@ struct SendFileOp {
   }
 
   // A peer that takes no byte for too long is let go by cancelling the wait for writability.
-  void arm_stall_timer() {
+  // `executor`: where the operation runs, so that the two never meet.
+  template <class Executor>
+  void arm_stall_timer(const Executor& executor) {
+    namespace asio = boost::asio;
     const auto timeout = stall_timeout_of(*sender);
     if (!timeout) return;
     if (!stall_timer) {
@@ -116,14 +123,15 @@ struct SendFileOp {
     }
     stall_timer->expires_after(*timeout);
     // The handler may be queued already when the wait ends: it must find out that it came too late.
-    stall_timer->async_wait([weak = std::weak_ptr(sender), wait = waits_of(*sender),
-                             socket_ptr = &socket](const error_code& cancelled) {
+    auto on_stall = [weak = std::weak_ptr(sender), wait = waits_of(*sender),
+                     socket_ptr = &socket](const error_code& cancelled) {
       const auto alive = weak.lock();
       if (cancelled || !alive || waits_of(*alive) != wait) return;
       report_wait(*alive, Errc::kPeerStalled);
       error_code ignored;
       socket_ptr->cancel(ignored);
-    });
+    };
+    stall_timer->async_wait(asio::bind_executor(executor, std::move(on_stall)));
   }
 };
 

@@ -69,6 +69,7 @@ class FileSender {
       end_ = *options_.count > kMax - offset_ ? kMax : offset_ + *options_.count;
     }
     if (const auto declared = file_->declared_size()) {
+      end_is_declared_ = *declared > offset_ && end_.value_or(*declared) == *declared;
       end_ = std::min(end_.value_or(*declared), std::max(*declared, offset_));
     }
   }
@@ -100,15 +101,16 @@ class FileSender {
   }
 
   void report_wait(const error_code& error) noexcept {
-    if (error && !error_) {
-      // A failed file shows in put_next_piece(); here only what ended the wait itself counts.
-      if (error == boost::asio::error::operation_aborted || side_of(error) != Side::kFile)
-        error_ = error;
-    }
+    if (!error || error_) return;
+    // A failed file shows in put_next_piece(); here only what ended the wait itself counts.
+    if (error == boost::asio::error::operation_aborted || error != file_->failure()) error_ = error;
   }
 
   [[nodiscard]] LiveFile& file() noexcept { return *file_; }
-  [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
+  // To wait beyond. Beyond the declared size there is only the end.
+  [[nodiscard]] std::uint64_t awaited_offset() const noexcept {
+    return end_is_declared_ && offset_ + 1 >= *end_ ? *end_ : offset_;
+  }
   [[nodiscard]] std::uint64_t sent() const noexcept { return output_.body_bytes(); }
   [[nodiscard]] std::uint64_t waits() const noexcept { return waits_; }
   [[nodiscard]] const error_code& error() const noexcept { return error_; }
@@ -117,30 +119,43 @@ class FileSender {
  private:
   [[nodiscard]] bool more_is_ready() const noexcept {
     const LiveFile::View view = file_->view();
-    return view.state != LiveFile::State::kGrowing || view.watermark > offset_ || reached_end();
+    return view.state != LiveFile::State::kGrowing || limit_of(view) > offset_ || reached_end();
   }
-  [[nodiscard]] bool bytes_are_ready() const noexcept {
-    return file_->watermark() > offset_ && !reached_end();
-  }
+  [[nodiscard]] bool bytes_are_ready() const noexcept { return limit_of(file_->view()) > offset_; }
   [[nodiscard]] bool reached_end() const noexcept { return end_ && offset_ >= *end_; }
+
+  // How far bytes may leave. The last one of a declared size waits for the seal: with it a body
+  // with a length looks whole, and the writer may still fail. Chunks tell by themselves.
+  [[nodiscard]] std::uint64_t limit_of(const LiveFile::View& view) const noexcept {
+    const std::uint64_t limit = std::min(view.watermark, end_.value_or(view.watermark));
+    if (!end_is_declared_ || limit < *end_ || view.state == LiveFile::State::kSealed) return limit;
+    const bool failure_shows =
+        view.state == LiveFile::State::kFailed && options_.framing == Framing::kChunked;
+    return failure_shows ? limit : limit - 1;
+  }
 
   // True when a piece (or the end) was put. Only when nothing is on its way.
   bool put_next_piece() {
     if (ended_ || !output_.between_pieces()) return false;
     const LiveFile::View view = file_->view();
-    const std::uint64_t limit = std::min(view.watermark, end_.value_or(view.watermark));
+    const std::uint64_t limit = limit_of(view);
     if (limit > offset_) {
       put_range(std::min<std::uint64_t>(limit - offset_, kTurnBytes));
       return true;
     }
     const bool cut = options_.count && offset_ - options_.offset < *options_.count;
-    if ((reached_end() && !cut) || (view.state == LiveFile::State::kSealed && !options_.count)) {
+    const bool may_yet_fail = end_is_declared_ && view.state != LiveFile::State::kSealed;
+    if ((reached_end() && !cut && !may_yet_fail) ||
+        (view.state == LiveFile::State::kSealed && !options_.count)) {
       output_.put_end();
       ended_ = true;
       return true;
     }
-    if (view.state == LiveFile::State::kFailed) source_error_ = file_->failure();
-    if (view.state == LiveFile::State::kSealed || reached_end()) source_error_ = Errc::kIncomplete;
+    if (view.state == LiveFile::State::kFailed) {
+      source_error_ = file_->failure();
+    } else if (view.state == LiveFile::State::kSealed || reached_end()) {
+      source_error_ = Errc::kIncomplete;
+    }
     return false;
   }
 
@@ -156,7 +171,7 @@ class FileSender {
   // like an end.
   SendNeed finish() noexcept {
     const bool end_is_told = options_.framing == Framing::kChunked || end_;
-    if (!error_ || end_is_told || side_of(error_) == Side::kClient) return SendNeed::kNothing;
+    if (!error_ || end_is_told) return SendNeed::kNothing;
     if (source_error_ && !waiting_for_reset_) {
       waiting_for_reset_ = true;  // first everything written so far leaves this machine
       writable_when_all_sent(socket_);
@@ -171,6 +186,7 @@ class FileSender {
   SendFileOptions options_;
   std::uint64_t offset_;              // the next byte to put
   std::optional<std::uint64_t> end_;  // absent: wherever the file ends
+  bool end_is_declared_ = false;      // end_ is the declared size, and no more was asked for
   FramedOutput output_;
   error_code error_;
   error_code source_error_;
@@ -194,7 +210,9 @@ void report_wait(FileSender& sender, const error_code& error) noexcept {
 }
 std::uint64_t waits_of(const FileSender& sender) noexcept { return sender.waits(); }
 LiveFile& file_of(FileSender& sender) noexcept { return sender.file(); }
-std::uint64_t offset_of(const FileSender& sender) noexcept { return sender.offset(); }
+std::uint64_t awaited_offset_of(const FileSender& sender) noexcept {
+  return sender.awaited_offset();
+}
 std::uint64_t sent_by(const FileSender& sender) noexcept { return sender.sent(); }
 error_code error_of(const FileSender& sender) noexcept { return sender.error(); }
 std::optional<std::chrono::milliseconds> stall_timeout_of(const FileSender& sender) noexcept {

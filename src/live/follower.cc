@@ -6,12 +6,15 @@
 //  3. Watch first, then ask the kernel for writers: the last close cannot fall in between.
 //  4. Nothing here owns a LiveFile: a file without readers is not followed.
 //  5. The kernel tells of a close before it forgets the writer (fs/file_table.c, __fput), and never
-//     again: so after IN_CLOSE_WRITE, and at the begin, writers are asked for a few times more.
+//     again: so after IN_CLOSE_WRITE, and at the begin, writers are asked for a few times more, and
+//     then rarely for as long as the file is followed.
+//  6. A LiveFile may outlive the Follower and its executor: of them it knows only the Doorbell.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <ctime>
 #include <mutex>
@@ -24,13 +27,13 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <midstream/follower.h>
 
 #include "base/errno_error.h"
 #include "base/unique_fd.h"
+#include "live/doorbell.h"
 #include "live/file_id.h"
 #include "live/growing_file.h"
 #include "live/inotify.h"
@@ -47,13 +50,16 @@ namespace {
 constexpr std::uint32_t kMask = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF;
 
 // 1, 2, 4 ... 512 ms: within a second the kernel has forgotten a writer that closed, or there is
-// another one, whose own close will be told.
+// another one, whose own close will be told. Mostly: the kernel may take longer (the `release` of a
+// file system runs in between), or not tell (writers by way of fanotify(7)).
 constexpr unsigned kClosingAsksMax = 10;
+constexpr std::chrono::seconds kRarePeriod{5};
 
 bool written_within(const struct stat& status, std::chrono::milliseconds age) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  const auto since = std::chrono::seconds(now.tv_sec - status.st_mtim.tv_sec);
+  const auto since = std::chrono::seconds(now.tv_sec - status.st_mtim.tv_sec) +
+                     std::chrono::nanoseconds(now.tv_nsec - status.st_mtim.tv_nsec);
   return since < age;
 }
 
@@ -62,8 +68,8 @@ bool written_within(const struct stat& status, std::chrono::milliseconds age) {
 class Follower::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::any_io_executor executor, FollowerOptions options)
-      : executor_(executor),
-        options_(std::move(options)),
+      : options_(std::move(options)),
+        doorbell_(std::make_shared<Doorbell>(executor)),
         events_(executor),
         timer_(executor),
         closing_timer_(executor) {}
@@ -80,6 +86,7 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void stop() {
+    doorbell_->remove();
     std::vector<std::shared_ptr<GrowingFile>> orphans;
     {
       const std::lock_guard lock(mutex_);
@@ -101,6 +108,32 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   result<std::shared_ptr<LiveFile>> follow(UniqueFd fd) {
+    auto followed = follow_locked(std::move(fd));
+    std::string text;
+    {
+      const std::lock_guard lock(mutex_);
+      text.swap(to_notice_);
+    }
+    if (!text.empty()) notice(text);
+    return followed;
+  }
+
+  std::size_t following() const {
+    const std::lock_guard lock(mutex_);
+    return files_.size();
+  }
+
+ private:
+  struct Entry {
+    std::weak_ptr<GrowingFile> file;
+    int watch = -1;  // -1: by the timer
+    // Since the last close or the begin; below the maximum: in closing_.
+    unsigned closing_asks = kClosingAsksMax;
+    steady_clock::time_point changed = steady_clock::now();
+  };
+  using Files = std::unordered_map<FileId, Entry>;
+
+  result<std::shared_ptr<LiveFile>> follow_locked(UniqueFd fd) {
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return errno_error();
     if (!S_ISREG(status.st_mode)) return errno_error(EOPNOTSUPP);
@@ -116,21 +149,6 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
     return begin(id, std::move(fd), status);
   }
 
-  std::size_t following() const {
-    const std::lock_guard lock(mutex_);
-    return files_.size();
-  }
-
- private:
-  struct Entry {
-    std::weak_ptr<GrowingFile> file;
-    int watch = -1;  // -1: by the timer
-    unsigned closing_asks =
-        kClosingAsksMax;  // since the last close or the begin; below: in closing_
-    steady_clock::time_point changed = steady_clock::now();
-  };
-  using Files = std::unordered_map<FileId, Entry>;
-
   static result<std::shared_ptr<LiveFile>> sealed(UniqueFd fd) {
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0)
@@ -144,16 +162,15 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
   result<std::shared_ptr<LiveFile>> begin(FileId id, UniqueFd fd, const struct stat& status) {
     const std::shared_ptr<GrowingFile> file(
         new GrowingFile(std::move(fd), static_cast<std::uint64_t>(status.st_size), std::nullopt),
-        [weak = weak_from_this(), executor = executor_, id](GrowingFile* gone) {
+        [weak = weak_from_this(), doorbell = doorbell_, id](GrowingFile* gone) {
           delete gone;
           // Not here: the last reader may let go anywhere, also below our own lock.
-          if (const auto impl = weak.lock()) {
-            asio::post(executor, [impl, id] { impl->forget(id); });
-          }
+          doorbell->ring([weak, id] {
+            if (const auto impl = weak.lock()) impl->forget(id);
+          });
         });
     Entry& entry = files_[id];
-    if (entry.watch < 0) entry.watch = watch(file->fd(), id);
-    if (entry.watch < 0) timed_.insert(id);
+    watch(entry, file->fd(), id);
     entry.file = file;
     entry.changed = steady_clock::now();
     const bool ended = examine(entry, *file, true);
@@ -166,20 +183,26 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
     return std::shared_ptr<LiveFile>(file);
   }
 
-  int watch(int fd, const FileId& id) {
-    if (!inotify_) return -1;
+  // Also where there is a watch from before: it may be one of another inode, that had the same
+  // number and is gone, and the watch with it. If it is not, the kernel gives it once more.
+  void watch(Entry& entry, int fd, const FileId& id) {
+    by_watch_.erase(std::exchange(entry.watch, -1));
+    timed_.insert(id);
+    if (!inotify_) return;
     const auto added = inotify_->add_open_file(fd, kMask);
     if (!added) {
-      notice("inotify has no watch left (" + added.error().message() +
-             "; fs.inotify.max_user_watches): growing files are looked at by a timer");
-      return -1;
+      to_notice_ = "inotify has no watch left (" + added.error().message() +
+                   "; fs.inotify.max_user_watches): growing files are looked at by a timer";
+      return;
     }
+    timed_.erase(id);
+    entry.watch = *added;
     by_watch_[*added] = id;
-    return *added;
   }
 
-  void notice(std::string text) {
-    if (std::exchange(noticed_, true) || !options_.on_notice) return;
+  // Not under the lock: what is told may ask.
+  void notice(const std::string& text) {
+    if (!options_.on_notice || noticed_.exchange(true)) return;
     options_.on_notice(text);
   }
 
@@ -224,6 +247,7 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
       inotify_->remove(at->second.watch);
     }
     timed_.erase(at->first);
+    closing_.erase(at->first);
     return files_.erase(at);
   }
 
@@ -246,7 +270,7 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
     const std::lock_guard lock(mutex_);
     if (stopped_) return;
     inotify_->drain([this](const Inotify::Event& event) {
-      if ((event.mask & IN_Q_OVERFLOW) != 0) return examine_all();
+      if ((event.mask & IN_Q_OVERFLOW) != 0) return on_overflow();
       const auto watched = by_watch_.find(event.watch);
       if (watched == by_watch_.end()) return;
       const auto at = files_.find(watched->second);
@@ -259,6 +283,13 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
     wait_for_events();
   }
 
+  // A close may be among what was lost.
+  void on_overflow() {
+    examine_all();
+    for (auto& [id, entry] : files_)
+      ask_again_soon(id, entry);
+  }
+
   void examine_all() {
     for (auto at = files_.begin(); at != files_.end();) {
       const auto file = at->second.file.lock();
@@ -267,17 +298,15 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void ask_again_soon(const FileId& id, Entry& entry) {
-    if (entry.closing_asks == kClosingAsksMax) closing_.push_back(id);
+    closing_.insert(id);
     entry.closing_asks = 0;
   }
 
   void arm_closing_timer() {
     if (closing_.empty() || stopped_) return;
     unsigned least = kClosingAsksMax;
-    for (const FileId& id : closing_) {
-      const auto at = files_.find(id);
-      if (at != files_.end()) least = std::min(least, at->second.closing_asks);
-    }
+    for (const FileId& id : closing_)
+      least = std::min(least, files_.at(id).closing_asks);
     const auto due = steady_clock::now() + std::chrono::milliseconds(1U << least);
     if (closing_timer_armed_ && closing_timer_.expiry() <= due) return;
     closing_timer_armed_ = true;
@@ -293,20 +322,23 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void ask_closing() {
-    std::erase_if(closing_, [this](const FileId& id) {
+    const std::vector<FileId> asked(closing_.begin(), closing_.end());
+    for (const FileId& id : asked) {
       const auto at = files_.find(id);
-      if (at == files_.end() || at->second.closing_asks == kClosingAsksMax) return true;
-      const bool last_time = ++at->second.closing_asks == kClosingAsksMax;
-      return examine_and_keep(at, true) || last_time;
-    });
+      if (++at->second.closing_asks == kClosingAsksMax) closing_.erase(id);
+      examine_and_keep(at, true);
+    }
   }
 
-  // Only while a file needs it: one without a watch, or one whose writers the kernel does not tell.
+  // Often while a file needs it: one without a watch, or one whose writers the kernel does not
+  // tell. Else rarely.
   void arm_timer() {
-    const bool needed = entry_unknown_ || !timed_.empty();
-    if (!needed || timer_armed_ || stopped_) return;
+    if (files_.empty() || stopped_) return;
+    const bool often = entry_unknown_ || !timed_.empty();
+    const auto due = steady_clock::now() + (often ? options_.stat_period : kRarePeriod);
+    if (timer_armed_ && timer_.expiry() <= due) return;
     timer_armed_ = true;
-    timer_.expires_after(options_.stat_period);
+    timer_.expires_at(due);
     timer_.async_wait([weak = weak_from_this()](const error_code& cancelled) {
       const auto self = weak.lock();
       if (cancelled || !self) return;
@@ -318,8 +350,8 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
-  asio::any_io_executor executor_;
-  FollowerOptions options_;
+  const FollowerOptions options_;
+  const std::shared_ptr<Doorbell> doorbell_;
   mutable std::mutex mutex_;
   asio::posix::stream_descriptor events_;
   asio::steady_timer timer_;
@@ -327,13 +359,14 @@ class Follower::Impl : public std::enable_shared_from_this<Impl> {
   std::optional<Inotify> inotify_;
   Files files_;
   std::unordered_map<int, FileId> by_watch_;
-  std::unordered_set<FileId> timed_;  // those without a watch
-  std::vector<FileId> closing_;       // those whose writers are asked for again soon
+  std::unordered_set<FileId> timed_;    // those without a watch
+  std::unordered_set<FileId> closing_;  // of files_: those whose writers are asked for again soon
   bool timer_armed_ = false;
   bool closing_timer_armed_ = false;
   bool entry_unknown_ = false;  // some file's writers cannot be told
-  bool noticed_ = false;
   bool stopped_ = false;
+  std::string to_notice_;
+  std::atomic<bool> noticed_{false};
 };
 
 Follower::Follower(asio::any_io_executor executor, FollowerOptions options)

@@ -22,9 +22,19 @@ struct BlockedReaders {
 
 }  // namespace detail
 
+namespace {
+
+std::uint64_t next_id() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+}  // namespace
+
 LiveFile::LiveFile(int owned_read_fd, std::uint64_t watermark,
                    std::optional<std::uint64_t> declared_size)
-    : fd_(owned_read_fd),
+    : id_(next_id()),
+      fd_(owned_read_fd),
       declared_size_(declared_size),
       watermark_(declared_size ? std::min(watermark, *declared_size) : watermark),
       blocked_(std::make_unique<detail::BlockedReaders>()) {}

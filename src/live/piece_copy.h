@@ -23,7 +23,8 @@ class PieceCopy {
                                      std::uint64_t count);
 
  private:
-  std::weak_ptr<LiveFile> file_;
+  std::uint64_t file_id_ =
+      0;  // 0: nothing read. Not a weak_ptr: a copy outlives execution contexts
   std::uint64_t offset_ = 0;
   std::size_t count_ = 0;
   std::array<std::byte, kBytesMax> bytes_;

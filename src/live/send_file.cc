@@ -66,7 +66,8 @@ result<std::uint64_t> send_file(int socket, std::shared_ptr<LiveFile> file, Send
             *sender, wait_writable(socket, stop_event.get(), detail::stall_timeout_of(*sender)));
         break;
       case detail::SendNeed::kGrowth: {
-        const auto grown = detail::file_of(*sender).wait_beyond(detail::offset_of(*sender), stop);
+        const auto grown =
+            detail::file_of(*sender).wait_beyond(detail::awaited_offset_of(*sender), stop);
         if (!grown) detail::report_wait(*sender, grown.error());
         break;
       }

@@ -47,7 +47,8 @@ class Deadlines {
   Deadlines(const Deadlines&) = delete;
   Deadlines& operator=(const Deadlines&) = delete;
 
-  /// Due after the limit from now, to a tick of the kernel. An entry that is armed, in this queue or another, moves here.
+  /// Due after the limit from now, to a tick of the kernel. An entry that is armed, in this queue
+  /// or another, moves here.
   void arm(Entry& entry);
   /// Makes the timer stop, so that the io_context may run out of work.
   void stop();

@@ -11,7 +11,6 @@
 #include "base/errno_error.h"
 #include "http/precondition.h"
 #include "http/range.h"
-#include "live/write_lease.h"
 #include "serve/error_response.h"
 #include "site/live_source.h"
 
@@ -103,7 +102,7 @@ void FileHandler::answer_path(serve::Exchange& exchange, bool trailing_slash) {
   if (!trailing_slash) {
     if (path == kIndex || path.ends_with("/index.html")) return redirect(exchange, "./");
     if (const auto file = cache_->find(path)) return answer_file(exchange, file);
-    auto opened = root_.open_below(path);
+    auto opened = open(path);
     if (!opened) return respond_failure(exchange, path, opened.error());
     if (S_ISDIR(opened->status.st_mode)) {
       return redirect(exchange, own_name_with_slash(exchange.target().path_raw));
@@ -112,10 +111,10 @@ void FileHandler::answer_path(serve::Exchange& exchange, bool trailing_slash) {
   }
   const std::string index = path.empty() ? std::string(kIndex) : path + "/" + std::string(kIndex);
   if (const auto file = cache_->find(index)) return answer_file(exchange, file);
-  auto directory = root_.open_below(path);
+  auto directory = open(path);
   if (!directory) return respond_failure(exchange, path, directory.error());
   if (!S_ISDIR(directory->status.st_mode)) return respond_error(exchange, 404);
-  auto opened = root_.open_below(index);
+  auto opened = open(index);
   if (opened && S_ISREG(opened->status.st_mode))
     return answer_opened(exchange, index, std::move(*opened));
   if (!opened && status_of(opened.error()) != 404)
@@ -123,9 +122,24 @@ void FileHandler::answer_path(serve::Exchange& exchange, bool trailing_slash) {
   answer_directory(exchange, path, directory->fd.get());
 }
 
+// A request that is there goes before what might be asked for again.
+bool FileHandler::make_room(const error_code& error) {
+  if (error.value() != EMFILE && error.value() != ENFILE) return false;
+  if (cache_->size() == 0) return false;
+  cache_->forget_all();
+  return true;
+}
+
+result<Root::Opened> FileHandler::open(const std::string& path) {
+  auto opened = root_.open_below(path);
+  if (opened || !make_room(opened.error())) return opened;
+  return root_.open_below(path);
+}
+
 void FileHandler::answer_directory(serve::Exchange& exchange, const std::string& path, int fd) {
   if (!options_.listing) return respond_error(exchange, 403);
   auto page = listing_page(fd, "/" + path);
+  if (!page && make_room(page.error())) page = listing_page(fd, "/" + path);
   if (!page) return respond_failure(exchange, path, page.error());
   exchange.fields().append("Content-Type", "text/html; charset=utf-8");
   exchange.fields().append("X-Content-Type-Options", "nosniff");
@@ -142,39 +156,34 @@ bool FileHandler::follows(const std::string& path) const {
 void FileHandler::answer_opened(serve::Exchange& exchange, const std::string& path,
                                 Root::Opened opened) {
   if (!S_ISREG(opened.status.st_mode)) return respond_error(exchange, 403);  // FIFO, socket, device
-  std::optional<int> watch;
-  if (!opened.through_symlink) watch = cache_->watch(path, opened.fd.get());
+  const std::optional<int> watch = cache_->watch(path, opened);
   // Watch first, then ask: a writer that comes later shows as an event.
   const Writers writers = probe_writers(opened.fd.get());
-  if (follows(path) && writers != Writers::kNone) {
-    if (watch) cache_->drop_watch(*watch);
-    return answer_growing(exchange, path, std::move(opened.fd));
+  if (!follows(path) || writers == Writers::kNone) {
+    return answer_finished(exchange, path, std::move(opened.fd), watch, writers);
   }
-  const auto file = OpenFile::from(std::move(opened.fd), path, types_);
-  if (!file) {
-    if (watch) cache_->drop_watch(*watch);
-    return respond_failure(exchange, path, file.error());
+  UniqueFd second(::fcntl(opened.fd.get(), F_DUPFD_CLOEXEC, 0));
+  auto live = follower_.follow(opened.fd.release());
+  if (live && (*live)->state() == LiveFile::State::kSealed && second.valid()) {  // or it rests
+    return answer_finished(exchange, path, std::move(second), watch, writers);
   }
-  if (watch && writers == Writers::kSome) {
-    cache_->drop_watch(*watch);
-  } else if (watch) {
-    cache_->keep(path, *watch, *file);
-  }
-  answer_file(exchange, *file);
-}
-
-void FileHandler::answer_growing(serve::Exchange& exchange, const std::string& path, UniqueFd fd) {
-  UniqueFd second(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-  auto live = follower_.follow(fd.release());
+  if (watch) cache_->drop_watch(*watch);
   if (!live) return respond_failure(exchange, path, live.error());
-  if ((*live)->state() == LiveFile::State::kSealed && second.valid()) {  // it is finished after all
-    const auto file = OpenFile::from(std::move(second), path, types_);
-    if (!file) return respond_failure(exchange, path, file.error());
-    return answer_file(exchange, *file);
-  }
   // No validators: what they would name does not exist yet.
   exchange.fields().append("Content-Type", types_.by_name(path));
   exchange.respond<LiveSource>(200, std::move(*live), worker_);
+}
+
+void FileHandler::answer_finished(serve::Exchange& exchange, const std::string& path, UniqueFd fd,
+                                  std::optional<int> watch, Writers writers) {
+  const auto file = OpenFile::from(std::move(fd), path, types_);
+  if (watch && file && writers != Writers::kSome) {
+    cache_->keep(path, *watch, *file, writers);
+  } else if (watch) {
+    cache_->drop_watch(*watch);
+  }
+  if (!file) return respond_failure(exchange, path, file.error());
+  answer_file(exchange, *file);
 }
 
 void FileHandler::answer_file(serve::Exchange& exchange,

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <midstream/follower.h>
 
 #include "http/media_type.h"
+#include "live/write_lease.h"
 #include "serve/exchange.h"
 #include "serve/worker.h"
 #include "site/open_file_cache.h"
@@ -45,7 +47,12 @@ class FileHandler final : public serve::Handler {
   void answer_opened(serve::Exchange& exchange, const std::string& path, Root::Opened opened);
   void answer_directory(serve::Exchange& exchange, const std::string& path, int fd);
   void answer_file(serve::Exchange& exchange, const std::shared_ptr<const OpenFile>& file);
-  void answer_growing(serve::Exchange& exchange, const std::string& path, UniqueFd fd);
+  // Ends `watch`. `writers`: what the kernel said after it was set.
+  void answer_finished(serve::Exchange& exchange, const std::string& path, UniqueFd fd,
+                       std::optional<int> watch, Writers writers);
+  [[nodiscard]] result<Root::Opened> open(const std::string& path);
+  // True: it was for want of descriptors, and there are some now.
+  [[nodiscard]] bool make_room(const error_code& error);
   [[nodiscard]] bool follows(const std::string& path) const;
 
   serve::Worker& worker_;

@@ -1,10 +1,13 @@
 #include "site/open_file_cache.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include <spdlog/spdlog.h>
 
-#include "live/write_lease.h"
+#include "site/file_system.h"
 
 namespace midstream::site {
 namespace {
@@ -14,10 +17,17 @@ constexpr std::uint32_t kFileMask =
 constexpr std::uint32_t kDirectoryMask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
                                          IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
+constexpr std::size_t kDirectoriesPerEntryMax = 4;
+
 }  // namespace
 
 OpenFileCache::OpenFileCache(const Root& root, net::PollSet& poll_set, std::size_t entries_max)
     : root_(root), poll_set_(poll_set), entries_max_(entries_max) {
+  if (entries_max_ == 0) return;
+  if (!is_told_of_changes(root_.fd())) {
+    spdlog::info("the file system does not tell of changes: files are opened for every request");
+    return;
+  }
   auto inotify = Inotify::open();
   if (inotify && !poll_set_.add(inotify->fd(), EPOLLIN | EPOLLET, *this)) {
     inotify_.emplace(std::move(*inotify));
@@ -40,21 +50,28 @@ std::shared_ptr<const OpenFile> OpenFileCache::find(const std::string& relative)
   return found->second->file;
 }
 
-std::optional<int> OpenFileCache::watch(const std::string& relative, int fd) {
-  if (!inotify_ || !watch_directories(relative)) return std::nullopt;
-  const auto added = inotify_->add_open_file(fd, kFileMask);
-  if (!added) {
-    if (added.error() == boost::system::errc::no_space_on_device)
-      forget_all();  // others need watches too
-    return std::nullopt;
-  }
-  return *added;
+std::optional<int> OpenFileCache::watch(const std::string& relative, const Root::Opened& opened) {
+  if (!inotify_ || opened.through_symlink) return std::nullopt;
+  if (!is_told_of_changes(opened.fd.get())) return std::nullopt;
+  const Watched way = watch_directories(relative);
+  if (way == Watched::kNot) return std::nullopt;
+  // Before the watch was set, nobody told that the name went to another file.
+  if (way == Watched::kNow && !still_names(relative, opened.status)) return std::nullopt;
+  return add_watch(opened.fd.get(), kFileMask);
+}
+
+std::optional<int> OpenFileCache::add_watch(int fd, std::uint32_t mask) {
+  const auto added = inotify_->add_open_file(fd, mask);
+  if (added) return *added;
+  if (added.error() == boost::system::errc::no_space_on_device)
+    forget_all();  // others need watches too
+  return std::nullopt;
 }
 
 void OpenFileCache::keep(const std::string& relative, int watch,
-                         std::shared_ptr<const OpenFile> file) {
+                         std::shared_ptr<const OpenFile> file, Writers writers) {
   files_by_watch_.emplace(watch, relative);
-  order_.push_front(Entry{relative, std::move(file), watch});
+  order_.push_front(Entry{relative, std::move(file), watch, writers == Writers::kNone});
   entries_.insert_or_assign(relative, order_.begin());
   catch_up();  // a change since watch() takes the entry away again
   while (entries_.size() > entries_max_)
@@ -65,24 +82,37 @@ void OpenFileCache::drop_watch(int watch) {
   if (files_by_watch_.find(watch) == files_by_watch_.end()) inotify_->remove(watch);
 }
 
-bool OpenFileCache::watch_directories(const std::string& relative) {
-  if (!watch_directory({})) return false;
-  for (std::size_t slash = relative.find('/'); slash != std::string::npos;
+// From the root downwards: what changes on the way meanwhile is told by the watch above it.
+OpenFileCache::Watched OpenFileCache::watch_directories(const std::string& relative) {
+  Watched way = watch_directory({});
+  for (std::size_t slash = relative.find('/'); slash != std::string::npos && way != Watched::kNot;
        slash = relative.find('/', slash + 1)) {
-    if (!watch_directory(relative.substr(0, slash))) return false;
+    const Watched one = watch_directory(relative.substr(0, slash));
+    if (one != Watched::kAlready) way = one;
   }
-  return true;
+  return way;
 }
 
-bool OpenFileCache::watch_directory(const std::string& relative) {
-  if (directories_.find(relative) != directories_.end()) return true;
+OpenFileCache::Watched OpenFileCache::watch_directory(const std::string& relative) {
+  if (directories_.find(relative) != directories_.end()) return Watched::kAlready;
+  if (directories_.size() >= entries_max_ * kDirectoriesPerEntryMax) {
+    forget_all();  // most of them lead to nothing that is kept
+    return Watched::kNot;
+  }
   const auto opened = root_.open_below(relative);
-  if (!opened || opened->through_symlink) return false;
-  const auto added = inotify_->add_open_file(opened->fd.get(), kDirectoryMask);
-  if (!added) return false;
+  if (!opened || opened->through_symlink) return Watched::kNot;
+  if (!is_told_of_changes(opened->fd.get())) return Watched::kNot;
+  const auto added = add_watch(opened->fd.get(), kDirectoryMask);
+  if (!added) return Watched::kNot;
   directories_.emplace(relative, *added);
   directories_by_watch_.emplace(*added, relative);
-  return true;
+  return Watched::kNow;
+}
+
+bool OpenFileCache::still_names(const std::string& relative, const struct stat& status) const {
+  const auto now = root_.open_below(relative);
+  return now && !now->through_symlink && now->status.st_dev == status.st_dev &&
+         now->status.st_ino == status.st_ino;
 }
 
 void OpenFileCache::catch_up() {
@@ -91,25 +121,33 @@ void OpenFileCache::catch_up() {
 
 void OpenFileCache::on_event(const Inotify::Event& event) {
   if ((event.mask & IN_Q_OVERFLOW) != 0) return forget_all();
-  const auto directory = directories_by_watch_.find(event.watch);
-  if (directory == directories_by_watch_.end()) {
+  const auto [first, last] = directories_by_watch_.equal_range(event.watch);
+  if (first == last) {
     if (event.mask == IN_OPEN && !is_being_written(event.watch)) return;
     return forget_file_watch(event.watch);
   }
   // A directory that moved, went or changed its permissions changes every path through it.
-  const bool itself = event.name.empty() || (event.mask & (IN_ISDIR | IN_IGNORED)) != 0;
-  if (itself) return forget_all();
-  std::string path = directory->second;
-  if (!path.empty()) path.push_back('/');
-  forget(path.append(event.name));
+  if (event.name.empty()) return forget_directory_watch(event.watch);
+  std::vector<std::string> changed;
+  for (auto it = first; it != last; ++it) {
+    std::string path = it->second;
+    if (!path.empty()) path.push_back('/');
+    changed.push_back(path.append(event.name));
+  }
+  for (const std::string& path : changed) {
+    forget(path);
+    forget_below(path);
+  }
 }
 
-// Somebody has opened the file, to read it or to write it: the kernel does not say which.
+// Somebody has opened the file, to read it or to write it: the kernel does not say which. Where it
+// does not tell of writers at all, the first written byte is an event of its own.
 bool OpenFileCache::is_being_written(int watch) const {
   const auto path = files_by_watch_.find(watch);
   if (path == files_by_watch_.end()) return false;
   const auto entry = entries_.find(path->second);
-  return entry != entries_.end() && probe_writers(entry->second->file->fd.get()) == Writers::kSome;
+  return entry != entries_.end() && entry->second->writers_told &&
+         probe_writers(entry->second->file->fd.get()) == Writers::kSome;
 }
 
 void OpenFileCache::forget(const std::string& path) {
@@ -138,10 +176,47 @@ void OpenFileCache::forget_file_watch(int watch) {
   }
 }
 
+void OpenFileCache::forget_directory_watch(int watch) {
+  for (auto it = directories_by_watch_.find(watch); it != directories_by_watch_.end();
+       it = directories_by_watch_.find(watch)) {
+    forget_below(std::string(it->second));
+  }
+}
+
+// Does nothing for what is not a directory on the way to anything (invariant 5).
+void OpenFileCache::forget_below(const std::string& directory) {
+  if (directories_.find(directory) == directories_.end()) return;
+  const auto is_below = [&](const std::string& path) {
+    return directory.empty() || (path.size() > directory.size() && path.starts_with(directory) &&
+                                 path[directory.size()] == '/');
+  };
+  for (auto it = order_.begin(); it != order_.end();) {
+    const auto at = it++;
+    if (is_below(at->path)) forget(std::string(at->path));
+  }
+  std::vector<std::string> gone{directory};
+  for (const auto& [path, watch] : directories_) {
+    if (path != directory && is_below(path)) gone.push_back(path);
+  }
+  for (const std::string& path : gone)
+    forget_directory(path);
+}
+
+void OpenFileCache::forget_directory(const std::string& directory) {
+  const auto found = directories_.find(directory);
+  const int watch = found->second;
+  directories_.erase(found);
+  const auto [first, last] = directories_by_watch_.equal_range(watch);
+  const bool shared = std::next(first) != last;
+  directories_by_watch_.erase(
+      std::find_if(first, last, [&](const auto& one) { return one.second == directory; }));
+  if (!shared) inotify_->remove(watch);
+}
+
 void OpenFileCache::forget_all() {
   while (!order_.empty())
     forget(std::string(order_.back().path));
-  for (const auto& [watch, path] : directories_by_watch_)
+  for (const auto& [path, watch] : directories_)
     inotify_->remove(watch);
   directories_by_watch_.clear();
   directories_.clear();

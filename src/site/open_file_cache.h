@@ -3,16 +3,24 @@
 //
 // Invariants
 //  1. Watch first, then look: the watches of an entry (the file, and every directory on the way to
-//  it) are
-//     set before its fstat, so no change can fall in between.
+//     it) are set before its fstat, and before its name was resolved for the last time. So no
+//     change can fall in between.
 //  2. An entry is only used after every event has been handled that the kernel queued before the
 //     request began to arrive (PollSet, invariant 2; catch_up() where that does not hold).
-//  3. Only files that nobody has open for writing, reached without a symbolic link, are kept.
-//  4. At most `entries_max` entries; the least recently used one goes first.
-// Without inotify (limits, odd file systems) nothing is kept. Belongs to its worker's thread.
+//  3. Only files that nobody has open for writing are kept; where nobody can tell, those that rest
+//     or are not followed. None that was reached through a symbolic link.
+//  4. At most `entries_max` entries; the least recently used one goes first. At most four times as
+//     many watched directories; then all are given up.
+//  5. Every directory on the way to an entry, or to a watched directory, is in directories_. So
+//     nothing is known of what is below a directory that is not in it.
+// Without inotify (limits, file systems that others change: file_system.h) nothing is kept. Belongs
+// to its worker's thread.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <optional>
@@ -21,6 +29,7 @@
 #include <unordered_map>
 
 #include "live/inotify.h"
+#include "live/write_lease.h"
 #include "net/poll_set.h"
 #include "site/open_file.h"
 #include "site/root.h"
@@ -36,15 +45,20 @@ class OpenFileCache final : net::PollSet::Source {
 
   [[nodiscard]] std::shared_ptr<const OpenFile> find(const std::string& relative);
 
-  /// Sets the watches for a file that is about to be looked at. nullopt: it cannot be kept.
-  [[nodiscard]] std::optional<int> watch(const std::string& relative, int fd);
-  /// Keeps what was found after watch(), unless an event came since; catches up first.
-  void keep(const std::string& relative, int watch, std::shared_ptr<const OpenFile> file);
+  /// Sets the watches for a file that is open and about to be looked at. nullopt: it cannot be
+  /// kept.
+  [[nodiscard]] std::optional<int> watch(const std::string& relative, const Root::Opened& opened);
+  /// Keeps what was found after watch(), unless an event came since; catches up first. `writers`:
+  /// what the kernel said after watch(), and not kSome. kUnknown: it rests, or is not followed.
+  void keep(const std::string& relative, int watch, std::shared_ptr<const OpenFile> file,
+            Writers writers);
   /// The other way to end a watch().
   void drop_watch(int watch);
 
   /// Handles every event that is queued now.
   void catch_up();
+  /// Gives back all descriptors and all watches.
+  void forget_all();
 
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
@@ -53,17 +67,23 @@ class OpenFileCache final : net::PollSet::Source {
     std::string path;
     std::shared_ptr<const OpenFile> file;
     int watch;
+    bool writers_told;  // the kernel tells who has it open for writing (Writers)
   };
   using Order = std::list<Entry>;  // most recently used first
 
   void on_ready(std::uint32_t) override { catch_up(); }
-  [[nodiscard]] bool watch_directories(const std::string& relative);
-  [[nodiscard]] bool watch_directory(const std::string& relative);
+  [[nodiscard]] std::optional<int> add_watch(int fd, std::uint32_t mask);
+  enum class Watched : std::uint8_t { kAlready, kNow, kNot };
+  [[nodiscard]] Watched watch_directories(const std::string& relative);
+  [[nodiscard]] Watched watch_directory(const std::string& relative);
+  [[nodiscard]] bool still_names(const std::string& relative, const struct stat& status) const;
   void on_event(const Inotify::Event& event);
   [[nodiscard]] bool is_being_written(int watch) const;
   void forget(const std::string& path);
   void forget_file_watch(int watch);
-  void forget_all();
+  void forget_directory_watch(int watch);
+  void forget_below(const std::string& directory);
+  void forget_directory(const std::string& directory);
 
   const Root& root_;
   net::PollSet& poll_set_;
@@ -71,9 +91,9 @@ class OpenFileCache final : net::PollSet::Source {
   std::optional<Inotify> inotify_;
   Order order_;
   std::unordered_map<std::string, Order::iterator> entries_;
-  std::unordered_multimap<int, std::string> files_by_watch_;  // hard links share one watch
-  std::unordered_map<int, std::string> directories_by_watch_;
-  std::unordered_map<std::string, int> directories_;  // "" is the root
+  std::unordered_multimap<int, std::string> files_by_watch_;        // hard links share one watch
+  std::unordered_multimap<int, std::string> directories_by_watch_;  // so do bind mounts
+  std::unordered_map<std::string, int> directories_;                // "" is the root
 };
 
 }  // namespace midstream::site

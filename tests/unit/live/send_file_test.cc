@@ -1,19 +1,25 @@
 // A LiveFile into a TCP socket, blocking and with Asio: the same cases for both.
+#include <sys/ioctl.h>
+
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <future>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
-#include <midstream/beast.h>
 #include <midstream/send_file.h>
 
+#include "base/socket_io.h"
 #include "support/growing.h"
 #include "support/io.h"
 #include "support/no_fd_left.h"
@@ -25,7 +31,6 @@ namespace midstream {
 namespace {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
 using namespace std::chrono_literals;
 using asio::ip::tcp;
 using test::Growing;
@@ -70,6 +75,9 @@ class Sending {
     ADD_FAILURE() << "the transfer hangs";
     cancel();
     return outcome_.get();
+  }
+  [[nodiscard]] bool ends_within(std::chrono::milliseconds bound) {
+    return outcome_.wait_for(bound) == std::future_status::ready;
   }
   void close() {
     if (io_) io_->stop();
@@ -145,9 +153,45 @@ TEST_P(SendFileTest, L1_BigFilesArriveByteForByte) {
 TEST_P(SendFileTest, L3_NeverMoreThanTheDeclaredSizeAndItEndsThere) {
   Growing growing("123456", 4);  // what lies behind it in the file is nobody's business
   const auto sending = send(growing);
-  EXPECT_EQ(sending->outcome().bytes, 4U) << "the seal need not be waited for";
+  EXPECT_EQ(test::receive_exactly(far_.get(), 3), "123");
+  growing.seal();
+  EXPECT_EQ(sending->outcome().bytes, 4U);
   sending->close();
-  EXPECT_EQ(test::receive_to_end(far_.get()).bytes, "1234");
+  EXPECT_EQ(test::receive_to_end(far_.get()).bytes, "4");
+}
+
+TEST_P(SendFileTest, L4_AWriterThatFailsBehindItsLastByteShows) {
+  for (const auto count : {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(5)}) {
+    Growing growing("0123", 6);
+    const auto sending = send(growing, {.offset = 1, .count = count});
+    EXPECT_EQ(test::receive_exactly(far_.get(), 3), "123");
+    growing.append("45");
+    EXPECT_EQ(test::receive_exactly(far_.get(), 1), "4");
+    growing.fail();
+    EXPECT_EQ(sending->outcome().error, Errc::kWriterFailed);
+    sending->close();
+    EXPECT_EQ(test::receive_to_end(far_.get()).bytes, "") << "it would be whole by its length";
+  }
+}
+
+TEST_P(SendFileTest, L4_AWriterThatFailsBehindItsLastByteGetsNoLastChunk) {
+  Growing growing("0123", 4);
+  const auto sending = send(growing, {.framing = Framing::kChunked});
+  const std::string begin = test::receive_exactly(far_.get(), 6);
+  growing.fail();
+  EXPECT_EQ(sending->outcome().error, Errc::kWriterFailed);
+  sending->close();
+  const auto body = test::unchunk(begin + test::receive_to_end(far_.get()).bytes);
+  EXPECT_EQ(body.body, "0123");
+  EXPECT_FALSE(body.complete);
+}
+
+TEST_P(SendFileTest, ARangeThatEndsBeforeTheDeclaredSizeNeedNotWaitForTheSeal) {
+  Growing growing("0123", 4);
+  const auto sending = send(growing, {.offset = 1, .count = 2});
+  EXPECT_EQ(sending->outcome().bytes, 2U);
+  sending->close();
+  EXPECT_EQ(test::receive_to_end(far_.get()).bytes, "12");
 }
 
 TEST_P(SendFileTest, L4_LessThanTheCountThatWasAskedForIsAFailure) {
@@ -195,6 +239,32 @@ TEST_P(SendFileTest, L4_AWriterThatFailsShowsAfterAllItsBytes) {
   }
 }
 
+// Whatever side the error of a writer is counted to.
+TEST_P(SendFileTest, L4_AFullQuotaOfTheWriterShowsAfterAllItsBytes) {
+  const std::string all = test::payload(100'000);
+  Growing growing(all);
+  const auto sending = send(growing, {}, {400'000, 4096});
+  const auto until = std::chrono::steady_clock::now() + test::kBound;
+  const auto in_the_socket = [&] {
+    int there = 0;
+    EXPECT_EQ(::ioctl(far_.get(), FIONREAD, &there), 0);
+    return unacknowledged_bytes(sending->fd()) + static_cast<std::uint64_t>(there);
+  };
+  while (in_the_socket() < all.size() && std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+  const error_code full(EDQUOT, boost::system::system_category());
+  growing.fail(full);
+  EXPECT_FALSE(sending->ends_within(50ms)) << "the peer has not even read";
+  auto received =
+      std::async(std::launch::async, test::receive_to_end, far_.get(), std::string::npos);
+  EXPECT_EQ(sending->outcome().error, full);
+  sending->close();
+  const test::Received got = received.get();
+  EXPECT_EQ(hash_of(got.bytes), hash_of(all));
+  EXPECT_EQ(got.error, ECONNRESET);
+}
+
 TEST_P(SendFileTest, L5_CancelledWhileItWaitsForTheWriter) {
   Growing growing("some");
   const auto sending = send(growing);
@@ -219,6 +289,31 @@ TEST_P(SendFileTest, S2_APeerThatNeverReadsIsLetGo) {
   Growing growing(test::payload(8'000'000));
   const auto sending = send(growing, {.stall_timeout = 50ms}, {8192, 8192});
   EXPECT_EQ(sending->outcome().error, Errc::kPeerStalled);
+}
+
+TEST_P(SendFileTest, L4_APeerThatStalledNeverTakesThePrefixForTheWhole) {
+  for (const bool sealed : {false, true}) {
+    Growing growing(test::payload(8'000'000));
+    if (sealed) growing.seal();
+    const auto sending = send(growing, {.stall_timeout = 50ms}, {8192, 8192});
+    EXPECT_EQ(sending->outcome().error, Errc::kPeerStalled);
+    sending->close();
+    const test::Received got = test::receive_to_end(far_.get());
+    EXPECT_LT(got.bytes.size(), 8'000'000U);
+    EXPECT_EQ(got.error, ECONNRESET) << "nothing else would tell the receiver";
+  }
+}
+
+// As a network file system, or a writer's deadline, may say it (errno(3)).
+TEST_P(SendFileTest, L4_AFileThatTimedOutIsNoPeerThatIsGone) {
+  Growing growing("some");
+  const auto sending = send(growing);
+  EXPECT_EQ(test::receive_exactly(far_.get(), 4), "some");
+  const error_code timed_out(ETIMEDOUT, boost::system::system_category());
+  growing.fail(timed_out);
+  EXPECT_EQ(sending->outcome().error, timed_out);
+  sending->close();
+  EXPECT_EQ(test::receive_to_end(far_.get()).error, ECONNRESET);
 }
 
 TEST_P(SendFileTest, APeerThatResetsIsGone) {
@@ -272,6 +367,26 @@ TEST_P(SendFileTest, EveryFragmentSizeGivesTheSameBytes) {
 
 using SendFile = test::NoFdLeft;
 
+TEST_F(SendFile, S2_AStallIsFoundWhereTheOperationRuns) {
+  Growing growing(test::payload(8'000'000));
+  test::SocketPair pair = test::tcp_pair({8192, 8192});
+  test::IoThread io;
+  asio::io_context own{1};
+  tcp::socket socket(io.io(), tcp::v4(), pair.near.release());
+  std::optional<error_code> outcome;
+  async_send_file(socket, growing.file(), {.stall_timeout = 200ms},
+                  asio::bind_executor(own.get_executor(),
+                                      [&](error_code error, std::uint64_t) { outcome = error; }));
+  own.run_for(100ms);  // the socket is full
+  asio::steady_timer later(io.io(), 400ms);
+  later.async_wait(asio::use_future).wait();
+  EXPECT_EQ(own.poll_one(), 1U);
+  EXPECT_FALSE(outcome) << "the wait was ended from another thread";
+  EXPECT_TRUE(test::run_until(own, [&] { return outcome.has_value(); }));
+  EXPECT_EQ(outcome, Errc::kPeerStalled);
+  io.stop();
+}
+
 TEST_F(SendFile, TheBlockingFormGivesTheSocketItsModeBack) {
   test::SocketPair pair = test::tcp_pair();
   Growing growing("1");
@@ -279,41 +394,6 @@ TEST_F(SendFile, TheBlockingFormGivesTheSocketItsModeBack) {
   EXPECT_EQ(send_file(pair.near.get(), growing.file()).value(), 1U);
   EXPECT_FALSE(test::is_nonblocking(pair.near.get()));
   EXPECT_EQ(send_file(-1, growing.file()).error().value(), EBADF);
-}
-
-// Through <midstream/beast.h>: what a client of version `version` gets.
-std::string answer_of(Growing& growing, unsigned version, std::string_view rest) {
-  test::IoThread io;
-  test::SocketPair pair = test::tcp_pair();
-  std::optional<boost::beast::tcp_stream> stream;
-  stream.emplace(tcp::socket(io.io(), tcp::v4(), pair.near.release()));
-  http::response<http::empty_body> head(http::status::ok, version);
-  head.set(http::field::content_type, "text/plain");
-  auto sent = async_write_file(*stream, head, growing.file(), {}, asio::use_future);
-  growing.append(rest);
-  growing.seal();
-  EXPECT_EQ(sent.get(), growing->watermark());
-  EXPECT_EQ(head.keep_alive(), version >= 11);
-  io.stop();
-  stream.reset();
-  return test::receive_to_end(pair.far.get()).bytes;
-}
-
-TEST_F(SendFile, L3_BeastFramesByLengthWhereItIsKnownElseByChunksElseByTheEnd) {
-  Growing declared("first ", 12);
-  EXPECT_EQ(answer_of(declared, 11, "second"),
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\n"
-            "first second");
-  Growing unknown("first ");
-  const std::string chunked = answer_of(unknown, 11, "second");
-  const std::size_t body = chunked.find("\r\n\r\n") + 4;
-  EXPECT_EQ(chunked.substr(0, body),
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n");
-  EXPECT_EQ(test::unchunk(chunked.substr(body)).body, "first second");
-  EXPECT_TRUE(test::unchunk(chunked.substr(body)).complete);
-  Growing old("first ");
-  EXPECT_EQ(answer_of(old, 10, "second"),
-            "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nfirst second");
 }
 
 }  // namespace
