@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <iostream>
-#include <limits>
 #include <thread>
 #include <utility>
 

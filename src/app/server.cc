@@ -71,6 +71,32 @@ std::string text_of(const net::Endpoint& endpoint) {
   return std::move(out).str();
 }
 
+// A signal goes to any thread that does not block it, also to one that is about to wait for a lock
+// or for another thread: only the one that waits for signals takes them (pthreads(7)).
+class SignalsBlocked {
+ public:
+  SignalsBlocked() noexcept { (void)::pthread_sigmask(SIG_BLOCK, &ours(), &before_); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked() { (void)::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  static void unblock() noexcept { (void)::pthread_sigmask(SIG_UNBLOCK, &ours(), nullptr); }
+
+ private:
+  static const sigset_t& ours() noexcept {
+    static const sigset_t set = [] {
+      sigset_t signals;
+      sigemptyset(&signals);
+      sigaddset(&signals, SIGTERM);
+      sigaddset(&signals, SIGINT);
+      return signals;
+    }();
+    return set;
+  }
+
+  sigset_t before_{};
+};
+
 class Server {
  public:
   Server(const Options& options, site::Root root, std::unique_ptr<serve::AccessLog> access_log)
@@ -127,7 +153,10 @@ class Server {
         if (!done) std::_Exit(128 + number);  // the second one ends at once
       });
     });
-    std::thread signal_thread([&] { signals_context_.run(); });
+    std::thread signal_thread([&] {
+      SignalsBlocked::unblock();
+      signals_context_.run();
+    });
     std::vector<std::thread> threads;
     for (const auto& worker : workers_)
       threads.emplace_back([&worker] { worker->run(); });
@@ -158,6 +187,7 @@ class Server {
 }  // namespace
 
 int run_server(const Options& options) {
+  const SignalsBlocked inherited_by_all_threads;
   set_up_log(options.log_level);
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();

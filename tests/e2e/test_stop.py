@@ -1,4 +1,5 @@
 """Stopping in an orderly way: what runs is finished, within the grace period."""
+# ctest: label=shared
 
 import os
 import signal
