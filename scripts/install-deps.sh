@@ -11,10 +11,13 @@ packages=(
   # build
   build-essential g++ clang libclang-rt-14-dev llvm make cmake ninja-build ccache pkg-config
   libboost1.81-dev libcli11-dev libfmt-dev libspdlog-dev libxxhash-dev
+  libtomlplusplus-dev zlib1g-dev libbrotli-dev libzstd-dev
   media-types  # /etc/mime.types
   # tests
   libgtest-dev libgmock-dev libbenchmark-dev python3 python3-pytest
   curl ffmpeg strace netcat-openbsd util-linux procps git
+  chromium chromium-driver python3-selenium  # the listing as a page
+  libfuse3-dev fuse3                         # a slow file system
   # bench
   wrk
   # make format

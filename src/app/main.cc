@@ -1,7 +1,11 @@
+#include <utility>
+
+#include "app/options.h"
 #include "app/server.h"
 
 int main(int argc, char** argv) {
   int exit_code = 0;
-  const auto options = midstream::app::parse_command_line(argc, argv, exit_code);
-  return options ? midstream::app::run_server(*options) : exit_code;
+  auto invocation = midstream::app::parse_command_line(argc, argv, exit_code);
+  if (!invocation) return exit_code;
+  return midstream::app::run_server(std::move(invocation->config), invocation->read_again);
 }

@@ -1,11 +1,20 @@
+// The server as a process: everything that a configuration asks for, and the signals.
 #pragma once
 
-#include "app/options.h"
+#include <functional>
+#include <optional>
+
+#include "app/config.h"
 
 namespace midstream::app {
 
-/// Serves until a signal says stop. Gives the exit code: 0 done, 1 failed at run time, 2 wrong
-/// directory.
-[[nodiscard]] int run_server(const Options& options);
+/// The configuration anew, for SIGHUP. nullopt: it is broken, and what is wrong has been logged.
+/// An empty function: there is nothing that could be read again.
+using ReadConfig = std::function<std::optional<Config>()>;
+
+/// Serves until it is told to stop. Says on standard output where it listens, once it does, and on
+/// standard error, in one line, why it cannot start. Gives the exit code: 0 after an orderly stop,
+/// 1 when it failed, 2 when what the configuration names cannot be served.
+[[nodiscard]] int run_server(Config config, const ReadConfig& read_again);
 
 }  // namespace midstream::app

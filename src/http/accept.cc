@@ -63,7 +63,7 @@ void for_each_member(const RequestHead& head, KnownField field, std::string_view
 
 }  // namespace
 
-int coding_quality(const RequestHead& head, std::string_view coding) {
+std::optional<int> listed_coding_quality(const RequestHead& head, std::string_view coding) {
   int listed = kUnlisted;
   int any = kUnlisted;
   for_each_member(head, KnownField::kAcceptEncoding, "Accept-Encoding", head.accept_encoding,
@@ -75,7 +75,11 @@ int coding_quality(const RequestHead& head, std::string_view coding) {
                   });
   if (listed != kUnlisted) return listed;
   if (any != kUnlisted) return any;
-  return iequals(coding, "identity") ? kBest : 0;
+  return std::nullopt;
+}
+
+int coding_quality(const RequestHead& head, std::string_view coding) {
+  return listed_coding_quality(head, coding).value_or(iequals(coding, "identity") ? kBest : 0);
 }
 
 int media_quality(const RequestHead& head, std::string_view type) {

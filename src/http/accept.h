@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "http/request_head.h"
@@ -13,6 +14,11 @@ namespace midstream::http {
 /// is no Accept-Encoding at all (there the RFC allows any coding, but clients that send none often
 /// cannot decode). "x-gzip" is "gzip".
 [[nodiscard]] int coding_quality(const RequestHead& head, std::string_view coding);
+
+/// coding_quality where the client says something: nullopt when it lists neither the coding nor
+/// "*".
+[[nodiscard]] std::optional<int> listed_coding_quality(const RequestHead& head,
+                                                       std::string_view coding);
 
 /// How much the client wants a media type, given as "type/subtype". The most specific member
 /// counts: the type itself, then "type/*", then "*/*". Parameters are not compared. Without Accept

@@ -15,6 +15,8 @@ struct HeadLimits {
   std::size_t head_bytes_max = std::size_t{32}
                                << 10;  ///< the whole head, with its last empty line; more: 431
   std::size_t fields_max = 100;        ///< more: 431
+
+  friend bool operator==(const HeadLimits&, const HeadLimits&) = default;
 };
 
 /// Reads the head of an HTTP/1 request, strictly (RFC 9112): what two implementations could read in
@@ -50,6 +52,8 @@ class HeadParser {
 
   /// Ready for the next head.
   void reset();
+
+  [[nodiscard]] const HeadLimits& limits() const { return limits_; }
 
   /// reset, and frees the field table.
   void release_memory();

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <memory>
 #include <utility>
 
 #include "base/errno_error.h"
@@ -11,55 +12,12 @@
 namespace midstream::net {
 namespace {
 
-constexpr int kBacklog = 4096;  // net.core.somaxconn caps it
-
-error_code set_option(int socket, int level, int name) noexcept {
+void send_at_once(int socket) noexcept {
   const int on = 1;
-  return ::setsockopt(socket, level, name, &on, sizeof on) == 0 ? error_code() : errno_error();
-}
-
-result<UniqueFd> bound_socket(const Endpoint& endpoint, bool shared) {
-  UniqueFd socket(
-      ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket.valid()) return errno_error();
-  if (const auto failed = set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR)) return failed;
-  if (shared) {
-    if (const auto failed = set_option(socket.get(), SOL_SOCKET, SO_REUSEPORT)) return failed;
-  }
-  if (endpoint.address().is_v6()) (void)set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
-  if (::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
-    return errno_error();
-  }
-  if (!shared && ::listen(socket.get(), kBacklog) != 0) return errno_error();
-  return socket;
-}
-
-result<Endpoint> local_endpoint(int socket) {
-  Endpoint endpoint;
-  socklen_t size = static_cast<socklen_t>(endpoint.capacity());
-  if (::getsockname(socket, endpoint.data(), &size) != 0) return errno_error();
-  endpoint.resize(size);
-  return endpoint;
+  (void)::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 }  // namespace
-
-result<Listening> listen_on(const Endpoint& endpoint, bool shared) {
-  Endpoint wanted = endpoint;
-  if (!shared) {
-    // SO_REUSEPORT would let a second server of the same user take half of the connections: ask
-    // without it.
-    const auto alone = bound_socket(endpoint, false);
-    if (!alone) return alone.error();
-    const auto given = local_endpoint(alone->get());
-    if (!given) return given.error();
-    wanted = *given;
-  }
-  auto socket = bound_socket(wanted, true);
-  if (!socket) return socket.error();
-  if (::listen(socket->get(), kBacklog) != 0) return errno_error();
-  return Listening{std::move(*socket), wanted};
-}
 
 Listener::Listener(PollSet& poll_set, Listening listening, OnAccept on_accept, OnError on_error)
     : poll_set_(poll_set),
@@ -69,13 +27,14 @@ Listener::Listener(PollSet& poll_set, Listening listening, OnAccept on_accept, O
       retry_(poll_set.executor()) {}
 
 error_code Listener::open() noexcept {
-  const error_code failed = poll_set_.add(listening_.socket.get(), EPOLLIN | EPOLLET, *this);
+  const error_code failed = poll_set_.add(fd(), EPOLLIN | EPOLLET, *this);
   registered_ = !failed;
   return failed;
 }
 
 void Listener::close() noexcept {
-  if (std::exchange(registered_, false)) poll_set_.remove(listening_.socket.get(), *this);
+  if (std::exchange(registered_, false)) poll_set_.remove(fd(), *this);
+  listening_.file = SocketFile();  // before the socket: who comes now finds none, or the next one
   listening_.socket.reset();
   retry_.cancel();
   starved_ = false;
@@ -85,21 +44,29 @@ void Listener::on_ready(std::uint32_t) { accept_all(); }
 
 void Listener::retry_later() {
   retry_.expires_after(kRetry);
-  retry_.async_wait([this](const error_code& cancelled) {
-    if (!cancelled) accept_all();
+  // A timer that has just run out cannot be cancelled any more.
+  retry_.async_wait([this, here = std::weak_ptr<const Alive>(alive_)](const error_code& cancelled) {
+    if (!cancelled && !here.expired()) accept_all();
   });
+}
+
+UniqueFd Listener::accept_one(Endpoint& peer) noexcept {
+  constexpr int kFlags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+  if (!listening_.is_tcp()) return UniqueFd(::accept4(fd(), nullptr, nullptr, kFlags));
+  socklen_t size = static_cast<socklen_t>(peer.capacity());
+  UniqueFd socket(::accept4(fd(), peer.data(), &size, kFlags));
+  if (!socket.valid()) return socket;
+  peer.resize(size);
+  send_at_once(socket.get());
+  return socket;
 }
 
 void Listener::accept_all() {
   while (registered_) {
     Endpoint peer;
-    socklen_t size = static_cast<socklen_t>(peer.capacity());
-    UniqueFd socket(
-        ::accept4(listening_.socket.get(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    UniqueFd socket = accept_one(peer);
     if (socket.valid()) {
       starved_ = false;
-      peer.resize(size);
-      (void)set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY);
       on_accept_(std::move(socket), peer);
       continue;
     }

@@ -1,34 +1,25 @@
-// Listener: one listening socket of one worker (SO_REUSEPORT: the kernel spreads connections over
-// them).
+// Listener: accepts the connections of one listening socket, on one worker.
+//
+// Edge-triggered, so it accepts until there is nothing left, or remembers that it could not: an
+// edge that comes while it accepts is reported again by the next batch (epoll(7)).
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
-
-#include <boost/asio/ip/tcp.hpp>
+#include <memory>
 
 #include "base/unique_fd.h"
 #include "net/deadlines.h"
+#include "net/listening.h"
 #include "net/poll_set.h"
 
 namespace midstream::net {
 
-using Endpoint = asio::ip::tcp::endpoint;
-
-struct Listening {
-  UniqueFd socket;
-  Endpoint endpoint;  ///< with the port that was given where 0 was asked for
-};
-
-/// Binds and listens. `shared`: other workers of this process listen there too. The first one is
-/// not shared while it binds, so that a port that any other server has is an error, not a half
-/// share. Errors: EADDRINUSE, EACCES, EADDRNOTAVAIL ...
-[[nodiscard]] result<Listening> listen_on(const Endpoint& endpoint, bool shared);
-
 class Listener final : PollSet::Source {
  public:
-  /// Gets every accepted socket: non-blocking, close-on-exec, TCP_NODELAY.
+  /// Gets every accepted socket: non-blocking, close-on-exec, TCP_NODELAY. The client of a Unix
+  /// socket has no address: then `peer` is Endpoint().
   using OnAccept = std::function<void(UniqueFd socket, const Endpoint& peer)>;
   /// Gets errors of accept4(2) that an operator should know (no descriptors left), once until it
   /// works again.
@@ -47,20 +38,24 @@ class Listener final : PollSet::Source {
     if (starved_) accept_all();
   }
 
-  [[nodiscard]] const Endpoint& endpoint() const noexcept { return listening_.endpoint; }
+  [[nodiscard]] const Listening& listening() const noexcept { return listening_; }
 
  private:
   void on_ready(std::uint32_t events) override;
+  [[nodiscard]] int fd() const noexcept { return listening_.socket.get(); }
+  [[nodiscard]] UniqueFd accept_one(Endpoint& peer) noexcept;
   void accept_all();
   void retry_later();
 
   static constexpr std::chrono::milliseconds kRetry{500};
+  struct Alive {};
 
   PollSet& poll_set_;
   Listening listening_;
   OnAccept on_accept_;
   OnError on_error_;
   Deadlines::Timer retry_;
+  std::shared_ptr<const Alive> alive_ = std::make_shared<Alive>();
   bool registered_ = false;
   bool starved_ = false;
 };

@@ -59,7 +59,8 @@ net::Awaitable<void> Connection::run() {
         break;
       case Next::kHandler: {
         HttpExchange exchange(*this);
-        co_await worker_.handler().handle(exchange);
+        const std::shared_ptr<Handler> handler = worker_.handler();  // a reload may replace it
+        co_await handler->handle(exchange);
         next_ = respond(exchange.status());
         break;
       }
@@ -93,7 +94,7 @@ Connection::Next Connection::serve_ready() {
       case Parse::kDone: {
         phase_ = Phase::kHandling;
         HttpExchange exchange(*this);
-        if (!refuse_early(exchange) && !worker_.handler().try_handle(exchange)) {
+        if (!refuse_early(exchange) && !worker_.handler()->try_handle(exchange)) {
           return Next::kHandler;
         }
         const Next next = respond(exchange.status());
@@ -169,9 +170,9 @@ void Connection::release_request() {
   if (!slot_ || slot_->has_unread()) return;
   if (phase_ == Phase::kSending && !saved_) {
     const http::RequestHead& head = slot_->head;
-    saved_ = std::make_unique<SavedRequest>(
-        SavedRequest{std::string(head.method_text), std::string(head.target),
-                     std::string(head.referer), std::string(head.user_agent), head.version});
+    saved_ = std::make_unique<SavedRequest>(SavedRequest{
+        std::string(asked_host()), std::string(head.method_text), std::string(head.target),
+        std::string(head.referer), std::string(head.user_agent), head.version});
   }
   worker_.give_back(std::move(slot_));
 }

@@ -104,12 +104,15 @@ class Connection final : public ConnectionHook,
   [[nodiscard]] bool refuse_early(HttpExchange& exchange);
   void begin_response(int status, const http::FieldList& fields);
   void begin_refusal(int status);
+  void refuse_open_end();
   [[nodiscard]] bool decide_keep_alive();
   [[nodiscard]] Step send_some();
   [[nodiscard]] Step put_next_piece(bool& more);
   [[nodiscard]] net::Awaitable<void> send_rest(Step step);
   [[nodiscard]] net::Awaitable<void> break_message();
   void end_response();
+  [[nodiscard]] bool over_tcp() const noexcept { return peer_.port() != 0; }
+  [[nodiscard]] std::string_view asked_host() const noexcept;
   void log_exchange();
   void report_source_failure();
   void release_request();
@@ -122,7 +125,7 @@ class Connection final : public ConnectionHook,
 
   Worker& worker_;
   net::Stream stream_;
-  net::Endpoint peer_;
+  net::Endpoint peer_;  // port 0: none, over a Unix socket
   std::unique_ptr<RequestSlot> slot_;
   std::unique_ptr<SavedRequest> saved_;
   std::unique_ptr<http::ChunkedDecoder> chunked_body_;

@@ -24,6 +24,7 @@ class Connection::HttpExchange final : public Exchange {
 };
 
 struct Connection::SavedRequest {
+  std::string host;
   std::string method;
   std::string target;
   std::string referer;

@@ -32,12 +32,12 @@ Connection::Parse Connection::parse_head() {
   if (worker_.access_log() != nullptr) exchange_began_ = std::chrono::steady_clock::now();
   slot_->buffer.consume(outcome.consumed);
   const http::RequestHead& head = slot_->head;
-  auto target = http::parse_target(head.method, head.target);
+  const auto target = http::parse_target(head.method, head.target);
+  slot_->target = target.value_or(http::Target());
   if (!target) {
     refusal_status_ = 400;
     return Parse::kRefused;
   }
-  slot_->target = *target;
   body_left_ = head.content_length;
   body_read_ = 0;
   request_has_body_ = head.body == http::RequestHead::BodyKind::kChunked || head.content_length > 0;
@@ -52,6 +52,7 @@ Connection::Parse Connection::parse_head() {
 // What came is no request: nothing of it is to be seen in the answer or the log.
 void Connection::forget_head() {
   slot_->head = {};
+  slot_->target = {};
   if (worker_.access_log() != nullptr) exchange_began_ = std::chrono::steady_clock::now();
 }
 

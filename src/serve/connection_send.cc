@@ -1,7 +1,5 @@
 // Connection: what goes to the client. The header, the pieces of the body in their framing, and the
 // end.
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -84,6 +82,8 @@ void Connection::begin_response(int status, const http::FieldList& fields) {
   source_error_ = {};
   const bool body_allowed = may_have_body(status);
   if (!body_allowed) body_.reset();
+  // Without a reset, a body that breaks off would look whole.
+  if (body_ && !body_->size() && head.version < 11 && !over_tcp()) return refuse_open_end();
   const auto size = body_ ? body_->size() : std::optional<std::uint64_t>(0);
 
   output_ = FramedOutput();
@@ -136,6 +136,18 @@ void Connection::begin_refusal(int status) {
   linger_ = true;
 }
 
+// Only TCP can be reset: on a Unix socket every end of the connection looks like the end of a body
+// that has no other. A proxy in front would pass on, or store, a piece as the whole.
+void Connection::refuse_open_end() {
+  http::FieldList fields;
+  fields.append("Content-Type", "text/plain; charset=utf-8");
+  fields.append("X-Content-Type-Options", "nosniff");
+  body_.emplace<TextSource>(
+      "505 HTTP Version Not Supported\n"
+      "The length of this answer is not known yet. Over a Unix socket it needs HTTP/1.1.\n");
+  begin_response(505, fields);
+}
+
 Connection::Step Connection::put_next_piece(bool& more) {
   more = false;
   const Piece piece = body_->next(kPieceBytesMax);
@@ -184,6 +196,7 @@ net::Awaitable<void> Connection::send_rest(Step step) {
     if (step == Step::kTurn) {
       co_await asio::post(worker_.context(), net::kAwait);
     } else if (step == Step::kWritable) {
+      release_request();
       unacknowledged_ = unacknowledged_bytes(stream_.fd());
       worker_.timeouts().stall.arm(*this);
       co_await stream_.wait_writable();
@@ -241,20 +254,20 @@ void Connection::end_response() {
   if (!output_.pending()) worker_.give_back(output_.take_text_buffer());
 }
 
+// An absolute target stands above Host (RFC 9112 section 3.2.2).
+std::string_view Connection::asked_host() const noexcept {
+  return slot_->target.absolute ? slot_->target.authority : slot_->head.host;
+}
+
 void Connection::log_exchange() {
   AccessRecord record;
   const auto now = std::chrono::steady_clock::now();
   record.duration = std::chrono::duration_cast<std::chrono::microseconds>(now - exchange_began_);
   record.time = std::chrono::system_clock::now() - record.duration;
-  std::array<char, INET6_ADDRSTRLEN> client{};
-  const bool v6 = peer_.address().is_v6();
-  const void* address =
-      v6 ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(peer_.data())->sin6_addr)
-         : &reinterpret_cast<const sockaddr_in*>(peer_.data())->sin_addr;
-  if (::inet_ntop(v6 ? AF_INET6 : AF_INET, address, client.data(), client.size()) != nullptr) {
-    record.client = client.data();
-  }
+  ClientText client;
+  record.client = client_text(peer_, client);
   if (saved_) {
+    record.host = saved_->host;
     record.method = saved_->method;
     record.target = saved_->target;
     record.referer = saved_->referer;
@@ -262,6 +275,7 @@ void Connection::log_exchange() {
     record.version = saved_->version;
   } else {
     const http::RequestHead& head = slot_->head;
+    record.host = asked_host();
     record.method = head.method_text;
     record.target = head.target;
     record.referer = head.referer;

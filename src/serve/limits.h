@@ -34,6 +34,8 @@ struct Limits {
   std::chrono::milliseconds stall_timeout{60'000};
   /// How long a stopping server lets transfers go on.
   std::chrono::milliseconds grace{10'000};
+
+  friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 }  // namespace midstream::serve

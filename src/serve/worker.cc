@@ -22,6 +22,14 @@ Worker::Timeouts::Timeouts(asio::io_context& context, const Limits& limits)
       stall(context, limits.stall_timeout),
       linger(context, limits.linger_timeout) {}
 
+void Worker::Timeouts::set_limits(const Limits& limits) {
+  header.set_limit(limits.header_timeout);
+  idle.set_limit(limits.idle_timeout);
+  body.set_limit(limits.body_timeout);
+  stall.set_limit(limits.stall_timeout);
+  linger.set_limit(limits.linger_timeout);
+}
+
 void Worker::Timeouts::stop() {
   for (net::Deadlines* queue : {&header, &idle, &body, &stall, &linger})
     queue->stop();
@@ -32,16 +40,31 @@ Worker::Worker(const Limits& limits, AccessLog* access_log)
 
 Worker::~Worker() = default;
 
-error_code Worker::listen(net::Listening listening) {
+error_code Worker::listen(net::Listening listening, std::vector<Worker*> all, std::string address) {
+  if (!listening.for_all_workers || all.empty()) all = {this};
+  auto deal = [this, all = std::move(all), turn = std::size_t{0}](
+                  UniqueFd socket, const net::Endpoint& peer) mutable {
+    Worker* const next = all[turn++ % all.size()];
+    if (next == this) return on_accept(std::move(socket), peer);
+    next->take(std::move(socket), peer);
+  };
   auto listener = std::make_unique<net::Listener>(
-      poll_set_, std::move(listening),
-      [this](UniqueFd socket, const net::Endpoint& peer) { on_accept(std::move(socket), peer); },
-      [](const error_code& failed) {
+      poll_set_, std::move(listening), std::move(deal), [](const error_code& failed) {
         spdlog::error("cannot accept connections: {}", failed.message());
       });
   if (const error_code failed = listener->open()) return failed;
-  listeners_.push_back(std::move(listener));
+  listeners_.push_back({std::move(address), std::move(listener)});
   return {};
+}
+
+void Worker::stop_listening(const std::string& address) {
+  std::erase_if(listeners_, [&](const NamedListener& one) { return one.address == address; });
+}
+
+void Worker::set_limits(const Limits& limits) {
+  if (!(limits.head == limits_.head)) spare_slots_.clear();  // their parsers have the old ones
+  limits_ = limits;
+  timeouts_.set_limits(limits_);
 }
 
 void Worker::run() { context_.run(); }
@@ -54,10 +77,16 @@ void Worker::on_accept(UniqueFd socket, const net::Endpoint& peer) {
   Connection::start(*this, std::move(socket), peer);
 }
 
+void Worker::take(UniqueFd socket, const net::Endpoint& peer) {
+  asio::post(context_, [this, socket = std::move(socket), peer]() mutable {
+    if (!stopping_) on_accept(std::move(socket), peer);
+  });
+}
+
 void Worker::begin_stop() {
   if (std::exchange(stopping_, true)) return;
-  for (const auto& listener : listeners_)
-    listener->close();
+  for (const NamedListener& one : listeners_)
+    one.listener->close();
   // Before any connection can be the last one, which cancels it.
   grace_timer_.expires_after(limits_.grace);
   grace_timer_.async_wait([this](const error_code& cancelled) {
@@ -82,8 +111,8 @@ void Worker::abort_connections() {
 }
 
 void Worker::left() {
-  for (const auto& listener : listeners_)
-    listener->on_descriptor_freed();
+  for (const NamedListener& one : listeners_)
+    one.listener->on_descriptor_freed();
   finish_if_done();
 }
 
@@ -120,6 +149,7 @@ std::unique_ptr<RequestSlot> Worker::take_slot() {
 
 void Worker::give_back(std::unique_ptr<RequestSlot> slot) {
   if (spare_slots_.size() >= kSparesMax || slot->buffer.is_large()) return;
+  if (!(slot->parser.limits() == limits_.head)) return;  // they have changed since
   slot->body_buffer.reset();
   slot->begin_next();
   slot->buffer.clear();

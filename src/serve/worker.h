@@ -34,10 +34,24 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   ~Worker();
 
-  void set_handler(std::unique_ptr<Handler> handler) { handler_ = std::move(handler); }
+  /// Before run(), or later on the worker's thread: for the requests that come from then on. The
+  /// one before lives as long as an exchange needs it.
+  void set_handler(std::shared_ptr<Handler> handler) { handler_ = std::move(handler); }
   /// Called once on the worker's thread, when it has been stopped and its last connection is gone.
   void on_finished(std::function<void()> call) { on_finished_ = std::move(call); }
-  [[nodiscard]] error_code listen(net::Listening listening);
+  /// `all`: where the connections of a socket that is for all workers go in turn, this one among
+  /// them. They live on until this one's run() has returned.
+  /// `address`: what stop_listening() knows it by. Before run(), or on the worker's thread.
+  [[nodiscard]] error_code listen(net::Listening listening, std::vector<Worker*> all = {},
+                                  std::string address = {});
+  /// Connections that were accepted go on. On the worker's thread.
+  void stop_listening(const std::string& address);
+  /// For what begins from now on; a wait that is going on keeps its time. On the worker's thread.
+  void set_limits(const Limits& limits);
+  /// Before run(), or on the worker's thread. `log` outlives the worker; nullptr: none.
+  void set_access_log(AccessLog* log) noexcept { access_log_ = log; }
+  /// From any thread: serves a connection that another worker has accepted.
+  void take(UniqueFd socket, const net::Endpoint& peer);
 
   /// Serves until it is stopped and every connection has ended.
   void run();
@@ -49,7 +63,7 @@ class Worker {
   [[nodiscard]] asio::io_context& context() noexcept { return context_; }
   [[nodiscard]] net::PollSet& poll_set() noexcept { return poll_set_; }
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
-  [[nodiscard]] Handler& handler() noexcept { return *handler_; }
+  [[nodiscard]] const std::shared_ptr<Handler>& handler() const noexcept { return handler_; }
   [[nodiscard]] AccessLog* access_log() noexcept { return access_log_; }
   [[nodiscard]] PieceCopy& piece_copy() noexcept { return piece_copy_; }
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
@@ -57,6 +71,7 @@ class Worker {
   struct Timeouts {
     net::Deadlines header, idle, body, stall, linger;
     Timeouts(asio::io_context& context, const Limits& limits);
+    void set_limits(const Limits& limits);
     void stop();
   };
   [[nodiscard]] Timeouts& timeouts() noexcept { return timeouts_; }
@@ -88,9 +103,13 @@ class Worker {
   net::PollSet poll_set_{context_};
   Timeouts timeouts_;
   asio::steady_timer grace_timer_{context_};
-  std::unique_ptr<Handler> handler_;
+  std::shared_ptr<Handler> handler_;
   std::function<void()> on_finished_;
-  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  struct NamedListener {
+    std::string address;
+    std::unique_ptr<net::Listener> listener;
+  };
+  std::vector<NamedListener> listeners_;
   boost::intrusive::list<Connection, boost::intrusive::base_hook<ConnectionHook>,
                          boost::intrusive::constant_time_size<false>>
       connections_;

@@ -1,18 +1,15 @@
 #include "site/file_handler.h"
 
-#include <fcntl.h>
-
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include <fnmatch.h>
 #include <spdlog/spdlog.h>
 
-#include "base/errno_error.h"
+#include "http/accept.h"
 #include "http/precondition.h"
-#include "http/range.h"
 #include "serve/error_response.h"
-#include "site/live_source.h"
 
 namespace midstream::site {
 
@@ -21,7 +18,6 @@ using serve::respond_error;
 namespace {
 
 constexpr std::string_view kAllow = "GET, HEAD, OPTIONS";
-constexpr std::string_view kIndex = "index.html";
 
 // F5. No text of the operating system reaches the client.
 int status_of(const error_code& error) {
@@ -58,169 +54,215 @@ std::string own_name_with_slash(std::string_view path_raw) {
   return name.append("/");
 }
 
+std::string_view last_component(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+std::string below(const std::string& directory, const std::string& name) {
+  return directory.empty() ? name : directory + "/" + name;
+}
+
 }  // namespace
 
-FileHandler::FileHandler(serve::Worker& worker, const Root& root, const http::MediaTypes& types,
-                         Follower& follower, FileOptions options)
+FileHandler::FileHandler(serve::Worker& worker, net::DiskPool& pool, Follower& follower,
+                         const Files& files)
     : worker_(worker),
-      root_(root),
-      types_(types),
-      follower_(follower),
-      options_(std::move(options)),
-      cache_(std::make_unique<OpenFileCache>(root, worker.poll_set(), options_.open_files_max)) {}
+      pool_(pool),
+      files_(files),
+      options_(files.options),
+      lookup_({worker.poll_set(), pool, follower, files.root, files.options, files.rules}) {}
 
-void FileHandler::stop() { cache_.reset(); }
-
-net::Awaitable<void> FileHandler::handle(serve::Exchange& exchange) {
-  answer(exchange);
-  co_return;
+bool FileHandler::try_answer(serve::Exchange& exchange, Place place) {
+  Walk one{.exchange = exchange, .place = place};
+  return walk(one) == Outcome::kAnswered;
 }
 
-bool FileHandler::try_handle(serve::Exchange& exchange) {
-  answer(exchange);
-  return true;
+net::Awaitable<void> FileHandler::answer(serve::Exchange& exchange, Place place) {
+  Walk one{.exchange = exchange, .place = place};
+  while (walk(one) == Outcome::kMustWait)
+    co_await wait_for_disk(one);
 }
 
-void FileHandler::answer(serve::Exchange& exchange) {
+net::Awaitable<void> FileHandler::wait_for_disk(Walk& walk) {
+  if (!walk.directory.valid()) co_return co_await lookup_.prepare(walk.prepared);
+  auto job = [fd = walk.directory.get(), request = listing_request(walk)] {
+    return make_listing(fd, request);
+  };
+  auto listing = pool_.run(std::move(job));
+  walk.listing.emplace(co_await std::move(listing));
+  walk.directory.reset();
+}
+
+FileHandler::Outcome FileHandler::walk(Walk& walk) {
+  serve::Exchange& exchange = walk.exchange;
   const http::Method method = exchange.head().method;
-  if (method == http::Method::kOptions) {
-    exchange.fields().append("Allow", kAllow);
-    return exchange.respond(204);
-  }
   if (method != http::Method::kGet && method != http::Method::kHead) {
     exchange.fields().append("Allow", kAllow);
-    return respond_error(exchange, 405);
-  }
-  const auto path = http::decode_path(exchange.target().path_raw, exchange.scratch());
-  if (!path) return respond_error(exchange, 400);
-  answer_path(exchange, path->trailing_slash || path->relative.empty());
-}
-
-void FileHandler::answer_path(serve::Exchange& exchange, bool trailing_slash) {
-  std::string& path = exchange.scratch();
-  if (!exchange.just_arrived()) cache_->catch_up();
-  if (!trailing_slash) {
-    if (path == kIndex || path.ends_with("/index.html")) return redirect(exchange, "./");
-    if (const auto file = cache_->find(path)) return answer_file(exchange, file);
-    auto opened = open(path);
-    if (!opened) return respond_failure(exchange, path, opened.error());
-    if (S_ISDIR(opened->status.st_mode)) {
-      return redirect(exchange, own_name_with_slash(exchange.target().path_raw));
+    if (method == http::Method::kOptions) {
+      exchange.respond(204);
+    } else {
+      respond_error(exchange, 405);
     }
-    return answer_opened(exchange, path, std::move(*opened));
+    return Outcome::kAnswered;
   }
-  const std::string index = path.empty() ? std::string(kIndex) : path + "/" + std::string(kIndex);
-  if (const auto file = cache_->find(index)) return answer_file(exchange, file);
-  auto directory = open(path);
-  if (!directory) return respond_failure(exchange, path, directory.error());
-  if (!S_ISDIR(directory->status.st_mode)) return respond_error(exchange, 404);
-  auto opened = open(index);
-  if (opened && S_ISREG(opened->status.st_mode))
-    return answer_opened(exchange, index, std::move(*opened));
-  if (!opened && status_of(opened.error()) != 404)
-    return respond_failure(exchange, index, opened.error());
-  answer_directory(exchange, path, directory->fd.get());
-}
-
-// A request that is there goes before what might be asked for again.
-bool FileHandler::make_room(const error_code& error) {
-  if (error.value() != EMFILE && error.value() != ENFILE) return false;
-  if (cache_->size() == 0) return false;
-  cache_->forget_all();
-  return true;
-}
-
-result<Root::Opened> FileHandler::open(const std::string& path) {
-  auto opened = root_.open_below(path);
-  if (opened || !make_room(opened.error())) return opened;
-  return root_.open_below(path);
-}
-
-void FileHandler::answer_directory(serve::Exchange& exchange, const std::string& path, int fd) {
-  if (!options_.listing) return respond_error(exchange, 403);
-  auto page = listing_page(fd, "/" + path);
-  if (!page && make_room(page.error())) page = listing_page(fd, "/" + path);
-  if (!page) return respond_failure(exchange, path, page.error());
-  exchange.fields().append("Content-Type", "text/html; charset=utf-8");
-  exchange.fields().append("X-Content-Type-Options", "nosniff");
-  exchange.respond<serve::TextSource>(200, std::move(*page));
-}
-
-bool FileHandler::follows(const std::string& path) const {
-  if (options_.follow == Follow::kMatching) {
-    return ::fnmatch(options_.follow_pattern.c_str(), path.c_str(), FNM_PERIOD) == 0;
+  const std::string& path = exchange.scratch();
+  if (!walk.prepared.empty() || walk.listing || !exchange.just_arrived()) lookup_.catch_up();
+  if (is_hidden(path)) {
+    respond_error(exchange, 404);
+    return Outcome::kAnswered;
   }
-  return options_.follow == Follow::kAuto;
+  const bool directory = walk.place.trailing_slash || path.empty();
+  if (!directory && is_index(path)) {
+    redirect(exchange, "./");
+    return Outcome::kAnswered;
+  }
+  if (!options_.try_files.empty()) return answer_candidates(walk);
+  return directory ? answer_directory(walk, path) : answer_name(walk, path);
 }
 
-void FileHandler::answer_opened(serve::Exchange& exchange, const std::string& path,
-                                Root::Opened opened) {
-  if (!S_ISREG(opened.status.st_mode)) return respond_error(exchange, 403);  // FIFO, socket, device
-  const std::optional<int> watch = cache_->watch(path, opened);
-  // Watch first, then ask: a writer that comes later shows as an event.
-  const Writers writers = probe_writers(opened.fd.get());
-  if (!follows(path) || writers == Writers::kNone) {
-    return answer_finished(exchange, path, std::move(opened.fd), watch, writers);
+FileHandler::Outcome FileHandler::answer_name(Walk& walk, const std::string& path) {
+  if (auto file = lookup_.find_cached(path)) return answer_file(walk, path, std::move(file));
+  FileLookup::Found found = lookup_.find(path, walk.prepared);
+  if (found.kind == FileLookup::Found::Kind::kDirectory) {
+    redirect(walk.exchange, own_name_with_slash(walk.exchange.target().path_raw));
+    return Outcome::kAnswered;
   }
-  UniqueFd second(::fcntl(opened.fd.get(), F_DUPFD_CLOEXEC, 0));
-  auto live = follower_.follow(opened.fd.release());
-  if (live && (*live)->state() == LiveFile::State::kSealed && second.valid()) {  // or it rests
-    return answer_finished(exchange, path, std::move(second), watch, writers);
-  }
-  if (watch) cache_->drop_watch(*watch);
-  if (!live) return respond_failure(exchange, path, live.error());
-  // No validators: what they would name does not exist yet.
-  exchange.fields().append("Content-Type", types_.by_name(path));
-  exchange.respond<LiveSource>(200, std::move(*live), worker_);
+  return answer_found(walk, path, std::move(found));
 }
 
-void FileHandler::answer_finished(serve::Exchange& exchange, const std::string& path, UniqueFd fd,
-                                  std::optional<int> watch, Writers writers) {
-  const auto file = OpenFile::from(std::move(fd), path, types_);
-  if (watch && file && writers != Writers::kSome) {
-    cache_->keep(path, *watch, *file, writers);
-  } else if (watch) {
-    cache_->drop_watch(*watch);
+FileHandler::Outcome FileHandler::answer_directory(Walk& walk, const std::string& path) {
+  using Kind = FileLookup::Found::Kind;
+  for (const std::string& name : options_.index) {
+    const std::string index = below(path, name);
+    FileLookup::Found found = lookup_.find(index, walk.prepared);
+    const bool missing = found.kind == Kind::kFailed && status_of(found.error) == 404;
+    const bool no_file = found.kind == Kind::kDirectory || found.kind == Kind::kOther;
+    if (!missing && !no_file) return answer_found(walk, index, std::move(found));
   }
-  if (!file) return respond_failure(exchange, path, file.error());
-  answer_file(exchange, *file);
+  FileLookup::Found found = lookup_.find(path, walk.prepared);
+  if (found.kind == Kind::kDirectory) return answer_listing(walk, std::move(found.directory));
+  if (found.kind == Kind::kMustWait || found.kind == Kind::kFailed) {
+    return answer_found(walk, path, std::move(found));
+  }
+  respond_error(walk.exchange, 404);
+  return Outcome::kAnswered;
 }
 
-void FileHandler::answer_file(serve::Exchange& exchange,
-                              const std::shared_ptr<const OpenFile>& file) {
+FileHandler::Outcome FileHandler::answer_candidates(Walk& walk) {
+  for (const std::string& candidate : options_.try_files) {
+    if (const auto outcome = answer_candidate(walk, candidate)) return *outcome;
+  }
+  respond_error(walk.exchange, 404);
+  return Outcome::kAnswered;
+}
+
+// nullopt: there is no such file; the next one.
+std::optional<FileHandler::Outcome> FileHandler::answer_candidate(Walk& walk,
+                                                                  std::string_view candidate) {
+  using Kind = FileLookup::Found::Kind;
+  constexpr std::string_view kPath = "{path}";
+  if (candidate.starts_with('=')) {
+    respond_error(walk.exchange, std::stoi(std::string(candidate.substr(1))));
+    return Outcome::kAnswered;
+  }
+  const std::string& path = walk.exchange.scratch();
+  std::string name(candidate);
+  if (const std::size_t at = name.find(kPath); at != std::string::npos) {
+    if (walk.place.trailing_slash && !candidate.ends_with('/')) return std::nullopt;  // F2
+    name.replace(at, kPath.size(), path);
+  }
+  const bool directory = name.empty() || name.ends_with('/');
+  if (name.starts_with('/')) name.erase(0, 1);
+  if (directory && name.ends_with('/')) name.pop_back();
+  if (directory && !candidate.ends_with('/')) return std::nullopt;  // the root is no file
+  FileLookup::Found found = lookup_.find(name, walk.prepared);
+  if (found.kind == Kind::kFailed && status_of(found.error) == 404) return std::nullopt;
+  if (found.kind == Kind::kMustWait) return Outcome::kMustWait;
+  if ((found.kind == Kind::kDirectory) != directory) return std::nullopt;
+  if (!directory) return answer_found(walk, name, std::move(found));
+  if (walk.place.trailing_slash || path.empty()) return answer_directory(walk, name);
+  redirect(walk.exchange, own_name_with_slash(walk.exchange.target().path_raw));
+  return Outcome::kAnswered;
+}
+
+FileHandler::Outcome FileHandler::answer_found(Walk& walk, const std::string& path,
+                                               FileLookup::Found found) {
+  using Kind = FileLookup::Found::Kind;
+  switch (found.kind) {
+    case Kind::kMustWait: return Outcome::kMustWait;
+    case Kind::kFailed: respond_failure(walk.exchange, path, found.error); break;
+    case Kind::kOther:
+    case Kind::kDirectory: respond_error(walk.exchange, 403); break;
+    case Kind::kFile: return answer_file(walk, path, std::move(found.file));
+    case Kind::kGrowing: answer_growing(walk.exchange, path, std::move(found.live)); break;
+  }
+  return Outcome::kAnswered;
+}
+
+FileHandler::Outcome FileHandler::answer_listing(Walk& walk, UniqueFd directory) {
+  serve::Exchange& exchange = walk.exchange;
+  if (!options_.listing) {
+    respond_error(exchange, 403);
+    return Outcome::kAnswered;
+  }
+  if (walk.listing && !*walk.listing && lookup_.make_room(walk.listing->error())) {
+    walk.listing.reset();
+  }
+  if (!walk.listing) {
+    walk.directory = std::move(directory);
+    return Outcome::kMustWait;
+  }
+  if (!*walk.listing) {
+    respond_failure(exchange, exchange.scratch(), walk.listing->error());
+    return Outcome::kAnswered;
+  }
+  ListingAnswer& page = **walk.listing;
+  const auto verdict = http::evaluate(exchange.head(), page.etag, std::nullopt);
+  if (verdict == http::Verdict::kPreconditionFailed) {
+    respond_error(exchange, 412);
+    return Outcome::kAnswered;
+  }
+  exchange.fields().append("ETag", page.etag);
+  exchange.fields().append_raw(page.fields);
+  if (verdict == http::Verdict::kNotModified) {
+    exchange.respond(304);
+    return Outcome::kAnswered;
+  }
+  exchange.fields().append("Content-Type", page.media_type);
+  exchange.respond<serve::TextSource>(200, std::move(page.body));
+  return Outcome::kAnswered;
+}
+
+ListingRequest FileHandler::listing_request(const Walk& walk) const {
+  serve::Exchange& exchange = walk.exchange;
   const http::RequestHead& head = exchange.head();
-  switch (http::evaluate(head, file->etag, file->mtime_seconds)) {
-    case http::Verdict::kProceed: break;
-    case http::Verdict::kPreconditionFailed: return respond_error(exchange, 412);
-    case http::Verdict::kNotModified:
-      exchange.fields().append_raw(file->validators);
-      return exchange.respond(304);
-  }
-  std::uint64_t offset = 0;
-  std::uint64_t count = file->size_bytes;
-  int status = 200;
-  const bool ranged = head.method == http::Method::kGet && http::is_present(head.range) &&
-                      (!http::is_present(head.if_range) ||
-                       http::if_range_matches(head.if_range, file->etag, file->mtime_seconds));
-  const auto ranges = ranged ? http::parse_ranges(head.range) : std::nullopt;
-  if (ranges) {
-    const http::RangeDecision decision = http::decide_ranges(*ranges, file->size_bytes);
-    if (decision.outcome == http::RangeOutcome::kUnsatisfiable) {
-      respond_error(exchange, 416);
-      exchange.fields().append("Content-Range",
-                               http::format_unsatisfied_range(file->size_bytes).view());
-      return;
+  ListingRequest request;
+  request.url_path = std::string(walk.place.prefix) + "/";
+  request.url_path.append(exchange.scratch());
+  if (!request.url_path.ends_with('/')) request.url_path.push_back('/');
+  request.query = exchange.target().query;
+  request.json =
+      http::media_quality(head, "application/json") > http::media_quality(head, "text/html");
+  request.root = &files_.root;
+  request.below_root = exchange.scratch();
+  request.hide = &options_.hide;
+  request.follow = options_.follow != Follow::kNever;
+  return request;
+}
+
+bool FileHandler::is_hidden(std::string_view path) const {
+  if (options_.hide.empty()) return false;
+  while (!path.empty()) {
+    const std::string name(path.substr(0, path.find('/')));
+    for (const std::string& pattern : options_.hide) {
+      if (::fnmatch(pattern.c_str(), name.c_str(), 0) == 0) return true;
     }
-    if (decision.outcome == http::RangeOutcome::kPartial && decision.count == 1) {
-      status = 206;
-      offset = decision.ranges[0].offset;
-      count = decision.ranges[0].count;
-      exchange.fields().append(
-          "Content-Range", http::format_content_range(decision.ranges[0], file->size_bytes).view());
-    }
+    path.remove_prefix(std::min(path.size(), name.size() + 1));
   }
-  exchange.fields().append_raw(file->fields);
-  exchange.respond<FileSource>(status, file, offset, count);
+  return false;
+}
+
+bool FileHandler::is_index(std::string_view path) const {
+  const std::string_view name = last_component(path);
+  return std::find(options_.index.begin(), options_.index.end(), name) != options_.index.end();
 }
 
 }  // namespace midstream::site

@@ -1,69 +1,91 @@
 // FileHandler: answers with the files below one root, also with those that somebody is still
-// writing.
+// writing. One for each route and worker; belongs to its worker's thread.
+//
+// A request is walked from its path to an answer without waiting. Where something has to be waited
+// for, the walk says so, the disk pool does it, and the walk begins anew with what is known then.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include <midstream/follower.h>
 
-#include "http/media_type.h"
-#include "live/write_lease.h"
+#include "http/coding.h"
+#include "net/disk_pool.h"
 #include "serve/exchange.h"
 #include "serve/worker.h"
-#include "site/open_file_cache.h"
-#include "site/root.h"
+#include "site/file_lookup.h"
+#include "site/listing.h"
+#include "site/sites.h"
 
 namespace midstream::site {
 
-enum class Follow : std::uint8_t {
-  kAuto,     ///< every file that the kernel says somebody has open for writing
-  kNever,    ///< the size at open
-  kMatching  ///< as kAuto, for paths that match the pattern (fnmatch(3))
-};
-
-struct FileOptions {
-  bool listing = true;
-  Follow follow = Follow::kAuto;
-  std::string follow_pattern;
-  std::size_t open_files_max = 1024;  ///< kept open, for each worker
-};
-
-/// One for each worker; root, types and follower are shared and outlive it.
-class FileHandler final : public serve::Handler {
+class FileHandler {
  public:
-  FileHandler(serve::Worker& worker, const Root& root, const http::MediaTypes& types,
-              Follower& follower, FileOptions options);
+  /// All of them outlive it.
+  FileHandler(serve::Worker& worker, net::DiskPool& pool, Follower& follower, const Files& files);
 
-  [[nodiscard]] bool try_handle(serve::Exchange& exchange) override;
-  [[nodiscard]] net::Awaitable<void> handle(serve::Exchange& exchange) override;
-  void stop() override;
+  /// What the router found out about the target. The path below the root is exchange.scratch().
+  struct Place {
+    std::string_view prefix;  ///< of the route: "" or "/a/b"
+    bool trailing_slash = false;
+  };
+
+  /// False: something has to be waited for; await answer(), with scratch() as it is.
+  [[nodiscard]] bool try_answer(serve::Exchange& exchange, Place place);
+  [[nodiscard]] net::Awaitable<void> answer(serve::Exchange& exchange, Place place);
 
  private:
-  void answer(serve::Exchange& exchange);
-  void answer_path(serve::Exchange& exchange, bool trailing_slash);
-  void answer_opened(serve::Exchange& exchange, const std::string& path, Root::Opened opened);
-  void answer_directory(serve::Exchange& exchange, const std::string& path, int fd);
-  void answer_file(serve::Exchange& exchange, const std::shared_ptr<const OpenFile>& file);
-  // Ends `watch`. `writers`: what the kernel said after it was set.
-  void answer_finished(serve::Exchange& exchange, const std::string& path, UniqueFd fd,
-                       std::optional<int> watch, Writers writers);
-  [[nodiscard]] result<Root::Opened> open(const std::string& path);
-  // True: it was for want of descriptors, and there are some now.
-  [[nodiscard]] bool make_room(const error_code& error);
-  [[nodiscard]] bool follows(const std::string& path) const;
+  enum class Outcome : bool { kAnswered, kMustWait };
+
+  /// One request, with what has been waited for so far.
+  struct Walk {
+    serve::Exchange& exchange;
+    Place place;
+    FileLookup::Prepared prepared = {};
+    UniqueFd directory = {};  // to be listed
+    std::optional<result<ListingAnswer>> listing = {};
+  };
+
+  /// What is sent for a file: itself, a precompressed sibling, or its coding on the fly.
+  struct Variant {
+    std::shared_ptr<const OpenFile> file;
+    std::optional<http::Coding> coding = {};
+    bool on_the_fly = false;
+  };
+
+  [[nodiscard]] Outcome walk(Walk& walk);
+  [[nodiscard]] Outcome answer_name(Walk& walk, const std::string& path);
+  [[nodiscard]] Outcome answer_directory(Walk& walk, const std::string& path);
+  [[nodiscard]] Outcome answer_candidates(Walk& walk);
+  [[nodiscard]] std::optional<Outcome> answer_candidate(Walk& walk, std::string_view candidate);
+  [[nodiscard]] Outcome answer_found(Walk& walk, const std::string& path, FileLookup::Found found);
+  [[nodiscard]] Outcome answer_listing(Walk& walk, UniqueFd directory);
+  [[nodiscard]] net::Awaitable<void> wait_for_disk(Walk& walk);
+  [[nodiscard]] ListingRequest listing_request(const Walk& walk) const;
+  [[nodiscard]] bool is_hidden(std::string_view path) const;
+  [[nodiscard]] bool is_index(std::string_view path) const;
+
+  // file_answer.cc
+  [[nodiscard]] Outcome answer_file(Walk& walk, const std::string& path,
+                                    std::shared_ptr<const OpenFile> file);
+  void answer_growing(serve::Exchange& exchange, const std::string& path,
+                      std::shared_ptr<LiveFile> live);
+  [[nodiscard]] Outcome choose_sibling(Walk& walk, const std::string& path, Variant& variant);
+  [[nodiscard]] bool may_be_coded(std::string_view media_type) const;
+  void answer_plain(serve::Exchange& exchange, const Variant& variant, std::string_view media_type);
+  static void append_fields(http::FieldList& fields, const Variant& variant,
+                            std::string_view media_type);
+  void answer_part(serve::Exchange& exchange, const Variant& variant, std::string_view media_type);
+  void answer_coded(serve::Exchange& exchange, const Variant& variant);
 
   serve::Worker& worker_;
-  const Root& root_;
-  const http::MediaTypes& types_;
-  Follower& follower_;
-  FileOptions options_;
-  std::unique_ptr<OpenFileCache> cache_;
+  net::DiskPool& pool_;
+  const Files& files_;
+  const FileOptions& options_;
+  FileLookup lookup_;
 };
-
-/// The page of a directory. `title`: its path as the client sees it. Errors: those of reading it.
-[[nodiscard]] result<std::string> listing_page(int directory_fd, std::string_view title);
 
 }  // namespace midstream::site

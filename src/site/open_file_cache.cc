@@ -7,8 +7,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include "site/file_system.h"
-
 namespace midstream::site {
 namespace {
 
@@ -24,7 +22,7 @@ constexpr std::size_t kDirectoriesPerEntryMax = 4;
 OpenFileCache::OpenFileCache(const Root& root, net::PollSet& poll_set, std::size_t entries_max)
     : root_(root), poll_set_(poll_set), entries_max_(entries_max) {
   if (entries_max_ == 0) return;
-  if (!is_told_of_changes(root_.fd())) {
+  if (!root_.told_of_changes()) {
     spdlog::info("the file system does not tell of changes: files are opened for every request");
     return;
   }
@@ -43,16 +41,16 @@ OpenFileCache::~OpenFileCache() {
   if (inotify_) poll_set_.remove(inotify_->fd(), *this);
 }
 
-std::shared_ptr<const OpenFile> OpenFileCache::find(const std::string& relative) {
+OpenFileCache::Found OpenFileCache::find(const std::string& relative) {
   const auto found = entries_.find(relative);
-  if (found == entries_.end()) return nullptr;
+  if (found == entries_.end()) return {};
   if (found->second != order_.begin()) order_.splice(order_.begin(), order_, found->second);
-  return found->second->file;
+  return {true, found->second->file};
 }
 
 std::optional<int> OpenFileCache::watch(const std::string& relative, const Root::Opened& opened) {
   if (!inotify_ || opened.through_symlink) return std::nullopt;
-  if (!is_told_of_changes(opened.fd.get())) return std::nullopt;
+  if (!opened.told_of_changes) return std::nullopt;
   const Watched way = watch_directories(relative);
   if (way == Watched::kNot) return std::nullopt;
   // Before the watch was set, nobody told that the name went to another file.
@@ -71,9 +69,29 @@ std::optional<int> OpenFileCache::add_watch(int fd, std::uint32_t mask) {
 void OpenFileCache::keep(const std::string& relative, int watch,
                          std::shared_ptr<const OpenFile> file, Writers writers) {
   files_by_watch_.emplace(watch, relative);
-  order_.push_front(Entry{relative, std::move(file), watch, writers == Writers::kNone});
-  entries_.insert_or_assign(relative, order_.begin());
-  catch_up();  // a change since watch() takes the entry away again
+  insert(Entry{relative, std::move(file), watch, writers == Writers::kNone});
+}
+
+void OpenFileCache::keep_absent(const std::string& relative) {
+  if (!inotify_) return;
+  const Watched way = watch_directories(relative);
+  if (way == Watched::kNot) return;
+  if (way == Watched::kNow) {
+    const auto again = root_.open_below(relative);
+    if (again || again.error() != boost::system::errc::no_such_file_or_directory) return;
+  }
+  insert(Entry{relative, nullptr, kNoWatch, false});
+}
+
+void OpenFileCache::insert(Entry entry) {
+  // Two requests may have waited for the disk and found the same.
+  if (const auto old = entries_.find(entry.path); old != entries_.end()) {
+    if (old->second->watch == entry.watch) return;
+    forget(std::string(entry.path));
+  }
+  order_.push_front(std::move(entry));
+  entries_.insert_or_assign(order_.front().path, order_.begin());
+  catch_up();  // a change since the watch was set takes the entry away again
   while (entries_.size() > entries_max_)
     forget(std::string(order_.back().path));
 }
@@ -100,8 +118,7 @@ OpenFileCache::Watched OpenFileCache::watch_directory(const std::string& relativ
     return Watched::kNot;
   }
   const auto opened = root_.open_below(relative);
-  if (!opened || opened->through_symlink) return Watched::kNot;
-  if (!is_told_of_changes(opened->fd.get())) return Watched::kNot;
+  if (!opened || opened->through_symlink || !opened->told_of_changes) return Watched::kNot;
   const auto added = add_watch(opened->fd.get(), kDirectoryMask);
   if (!added) return Watched::kNot;
   directories_.emplace(relative, *added);
@@ -155,7 +172,7 @@ void OpenFileCache::forget(const std::string& path) {
   if (found == entries_.end()) return;
   const auto at = found->second;
   const auto [first, last] = files_by_watch_.equal_range(at->watch);
-  bool shared = false;
+  bool shared = at->watch == kNoWatch;
   for (auto it = first; it != last;) {
     if (it->second == at->path) {
       it = files_by_watch_.erase(it);

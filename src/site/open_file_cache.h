@@ -9,6 +9,7 @@
 //     request began to arrive (PollSet, invariant 2; catch_up() where that does not hold).
 //  3. Only files that nobody has open for writing are kept; where nobody can tell, those that rest
 //     or are not followed. None that was reached through a symbolic link.
+//     A name that does not exist is kept too, where asked for (keep_absent()).
 //  4. At most `entries_max` entries; the least recently used one goes first. At most four times as
 //     many watched directories; then all are given up.
 //  5. Every directory on the way to an entry, or to a watched directory, is in directories_. So
@@ -43,7 +44,11 @@ class OpenFileCache final : net::PollSet::Source {
   OpenFileCache& operator=(const OpenFileCache&) = delete;
   ~OpenFileCache();
 
-  [[nodiscard]] std::shared_ptr<const OpenFile> find(const std::string& relative);
+  struct Found {
+    bool known = false;
+    std::shared_ptr<const OpenFile> file;  ///< none: it is known not to exist
+  };
+  [[nodiscard]] Found find(const std::string& relative);
 
   /// Sets the watches for a file that is open and about to be looked at. nullopt: it cannot be
   /// kept.
@@ -52,6 +57,9 @@ class OpenFileCache final : net::PollSet::Source {
   /// what the kernel said after watch(), and not kSome. kUnknown: it rests, or is not followed.
   void keep(const std::string& relative, int watch, std::shared_ptr<const OpenFile> file,
             Writers writers);
+  /// Keeps that there is no such file. Whoever says so has just been told by open_below(); where no
+  /// watch was set before that, it is asked again.
+  void keep_absent(const std::string& relative);
   /// The other way to end a watch().
   void drop_watch(int watch);
 
@@ -65,13 +73,16 @@ class OpenFileCache final : net::PollSet::Source {
  private:
   struct Entry {
     std::string path;
-    std::shared_ptr<const OpenFile> file;
+    std::shared_ptr<const OpenFile> file;  // none: there is no such file, and `watch` is kNoWatch
     int watch;
     bool writers_told;  // the kernel tells who has it open for writing (Writers)
   };
   using Order = std::list<Entry>;  // most recently used first
 
+  static constexpr int kNoWatch = -1;
+
   void on_ready(std::uint32_t) override { catch_up(); }
+  void insert(Entry entry);
   [[nodiscard]] std::optional<int> add_watch(int fd, std::uint32_t mask);
   enum class Watched : std::uint8_t { kAlready, kNow, kNot };
   [[nodiscard]] Watched watch_directories(const std::string& relative);

@@ -41,6 +41,10 @@ LIBRARIES = {
     "CLI/": {"app"},
     "fmt/": {"serve", "app"},
     "spdlog/": {"serve", "site", "app"},
+    "toml++/": {"app"},
+    "brotli/": {"site"},
+    "zlib.h": {"site"},
+    "zstd.h": {"site"},
     "boost/asio": {"base", "live", "net", "serve", "site", "app"},  # http is pure: no socket
 }
 

@@ -21,19 +21,24 @@ def request_bytes(target, method="GET", fields=(), version="HTTP/1.1", host="mid
 
 
 class Client:
-    """One connection. Reads are bounded; a bound that passes is a failure of the test.
+    """One connection, to (host, port) or the path of a Unix socket. Reads are bounded; a bound that passes is a
+    failure of the test.
 
     `ended` is None while the server has not closed, then "fin" or "reset".
     """
 
     def __init__(self, address, receive_buffer=None):
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        if isinstance(address, str):
+            family = socket.AF_UNIX
+        else:
+            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer is not None:  # before connect, so that the window never grows beyond it
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(Deadline(10, "connect").left())
         self.socket.connect(address)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if family != socket.AF_UNIX:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.ended = None
         self._unread = b""
 

@@ -15,7 +15,7 @@ from harness.payload import MIB
 from harness.writers import GrowingFile
 
 _REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-_LISTENING = re.compile(r"midstream: listening on http://(\[?[0-9a-fA-F.:]+?\]?):([0-9]+)\Z")
+_LISTENING = re.compile(r"midstream: listening on (?:http://(\[?[0-9a-fA-F.:]+?\]?):([0-9]+)|unix:(.+))\Z")
 _ERROR_LINE = re.compile(r"^\S+Z (error|critical) |Sanitizer|runtime error:|terminate called|CHECK failed|^midstream: ")
 
 # Created at first use and then kept for the life of a worker: they may be added once, per worker.
@@ -79,7 +79,7 @@ def run(*arguments, seconds=20, wrapper=(), executable=None):
 
 
 class Server:
-    """`midstream serve ROOT`, ready to be asked. Its first listener is `address`."""
+    """`midstream serve ROOT`, ready to be asked. Its first listener is `address`: (host, port), or a path."""
 
     def __init__(self, root, *arguments, listeners=("127.0.0.1:0",), wrapper=(), executable=None):
         self.root = os.fspath(root)
@@ -108,7 +108,7 @@ class Server:
         found = [match for match in map(_LISTENING.match, lines) if match]
         if len(found) < count:
             return None
-        return [(match[1].strip("[]"), int(match[2])) for match in found]
+        return [match[3] or (match[1].strip("[]"), int(match[2])) for match in found]
 
     # -- the served directory ---------------------------------------------------------------------
 
@@ -133,8 +133,8 @@ class Server:
 
     # -- asking -----------------------------------------------------------------------------------
 
-    def connect(self, receive_buffer=None):
-        client = Client(self.address, receive_buffer)
+    def connect(self, receive_buffer=None, address=None):
+        client = Client(address or self.address, receive_buffer)
         self._clients.add(client)
         return client
 

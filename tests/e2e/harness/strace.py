@@ -11,11 +11,12 @@ import pytest
 
 from harness.limits import limit, wait_until
 
-_WHOLE = re.compile(r"^\d+ +(?P<name>\w+)\((?P<args>.*)\) += (?P<result>-?\d+)")
+_WHOLE = re.compile(r"^(?P<thread>\d+) +(?P<name>\w+)\((?P<args>.*)\) += (?P<result>-?\d+)")
 
 
 class Call:
-    def __init__(self, name, arguments, result):
+    def __init__(self, thread, name, arguments, result):
+        self.thread = thread
         self.name = name
         self.arguments = arguments
         self.result = result
@@ -87,7 +88,7 @@ class Strace:
                     line = unfinished.pop(pid, "") + line[resumed.end():]
                 match = _WHOLE.match(line)
                 if match:
-                    yield Call(match["name"], match["args"], int(match["result"]))
+                    yield Call(int(match["thread"]), match["name"], match["args"], int(match["result"]))
 
     def named(self, *names):
         return [call for call in self.calls if call.name in names]

@@ -1,7 +1,5 @@
 // The cache by itself, on a real directory. Events are queued by the kernel before the call that
 // causes them returns, so catch_up() has them all and nothing waits.
-#include "site/open_file_cache.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,78 +13,13 @@
 
 #include <gtest/gtest.h>
 
+#include "site/open_file_cache_fixture.h"
 #include "support/failing_syscall.h"
 #include "support/no_fd_left.h"
 #include "support/temp_dir.h"
 
 namespace midstream::site {
 namespace {
-
-namespace fs = std::filesystem;
-using test::TempDir;
-
-// A root with a cache, and what FileHandler does with them at a miss.
-class Site {
- public:
-  explicit Site(const fs::path& path, std::size_t entries_max = 16)
-      : root_(*Root::open(path.string())), cache_(root_, poll_set_, entries_max) {}
-
-  /// False: it was not kept. `in_between`: what happens after the name was resolved.
-  bool visit(const std::string& path, const std::function<void()>& in_between = {}) {
-    auto opened = root_.open_below(path);
-    if (!opened) return false;
-    if (in_between) in_between();
-    const auto watch = cache_.watch(path, *opened);
-    if (!watch) return false;
-    const Writers writers = probe_writers(opened->fd.get());
-    const auto file = OpenFile::from(std::move(opened->fd), path, types_);
-    if (!file || writers == Writers::kSome) {
-      cache_.drop_watch(*watch);
-      return false;
-    }
-    cache_.keep(path, *watch, *file, assume_writers_unknown ? Writers::kUnknown : writers);
-    return cache_.find(path) != nullptr;
-  }
-
-  /// What a request would find now.
-  std::optional<std::string> find(const std::string& path) {
-    cache_.catch_up();
-    const auto file = cache_.find(path);
-    if (!file) return std::nullopt;
-    return file->content;
-  }
-
-  std::size_t size() {
-    cache_.catch_up();
-    return cache_.size();
-  }
-  OpenFileCache& cache() { return cache_; }
-
-  bool assume_writers_unknown = false;
-
- private:
-  asio::io_context context_{1};
-  net::PollSet poll_set_{context_};
-  Root root_;
-  http::MediaTypes types_{""};
-  OpenFileCache cache_;
-};
-
-class OpenFileCacheTest : public test::NoFdLeft {
- protected:
-  OpenFileCacheTest() {
-    fs::create_directories(dir_ / "a/b");
-    fs::create_directories(dir_ / "other");
-    dir_.file("top", "top");
-    dir_.file("a/one", "one");
-    dir_.file("a/b/two", "two");
-  }
-
-  void rename(std::string_view from, std::string_view to) { fs::rename(dir_ / from, dir_ / to); }
-
-  TempDir dir_;
-  std::optional<Site> site_{std::in_place, dir_.path()};
-};
 
 TEST_F(OpenFileCacheTest, KnowsWhatWasKept) {
   EXPECT_EQ(site_->find("a/b/two"), std::nullopt);
@@ -337,7 +270,7 @@ TEST_F(OpenFileCacheTest, WithoutAWatchLeftNothingIsKept) {
 }
 
 TEST_F(OpenFileCacheTest, OnAFileSystemThatDoesNotTellOfChangesNothingIsKept) {
-  Site proc("/proc/self");
+  CachedRoot proc("/proc/self");
   EXPECT_FALSE(proc.visit("status"));
 }
 
