@@ -157,8 +157,9 @@ std::optional<Invocation> serve_directory(const Texts& texts, int& exit_code) {
     return std::nullopt;
   }
   if (!texts.print_config) return invocation;
-  const std::string text = "# What `midstream serve` means: for `midstream run --config FILE`.\n" +
-                           print_config(invocation.config);
+  const std::string text =
+      "# What `midstream serve` means: for `midstream run --config FILE`.\n\n" +
+      print_config(invocation.config);
   // A name can hold any byte, TOML cannot.
   if (is_utf8(text))
     std::fputs(text.c_str(), stdout);

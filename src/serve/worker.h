@@ -1,5 +1,5 @@
 // Worker: one thread with everything that its connections share. Nothing here is locked: all of it
-// belongs to the worker's thread, but for stop().
+// belongs to the worker's thread, but for stop() and take().
 //
 //   constructed -> listen()* -> run() on its thread -> stop() -> run() returns
 #pragma once

@@ -63,12 +63,12 @@ std::string below(const std::string& directory, const std::string& name) {
 }  // namespace
 
 FileHandler::FileHandler(serve::Worker& worker, net::DiskPool& pool, Follower& follower,
-                         const Files& files)
+                         Watches& watches, const Files& files)
     : worker_(worker),
       pool_(pool),
       files_(files),
       options_(files.options),
-      lookup_({worker.poll_set(), pool, follower, files.root, files.options, files.rules}) {}
+      lookup_({watches, pool, follower, files.root, files.options, files.rules}) {}
 
 bool FileHandler::try_answer(serve::Exchange& exchange, Place place) {
   Walk one{.exchange = exchange, .place = place};

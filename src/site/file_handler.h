@@ -19,13 +19,15 @@
 #include "site/file_lookup.h"
 #include "site/listing.h"
 #include "site/sites.h"
+#include "site/watches.h"
 
 namespace midstream::site {
 
 class FileHandler {
  public:
   /// All of them outlive it.
-  FileHandler(serve::Worker& worker, net::DiskPool& pool, Follower& follower, const Files& files);
+  FileHandler(serve::Worker& worker, net::DiskPool& pool, Follower& follower, Watches& watches,
+              const Files& files);
 
   /// What the router found out about the target. The path below the root is exchange.scratch().
   struct Place {

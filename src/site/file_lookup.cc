@@ -27,7 +27,7 @@ Found file_found(result<std::shared_ptr<const OpenFile>> file) {
 }  // namespace
 
 FileLookup::FileLookup(const Parts& parts)
-    : parts_(parts), cache_(parts.root, parts.poll_set, parts.options.open_files_max) {}
+    : parts_(parts), cache_(parts.root, parts.watches, parts.options.open_files_max) {}
 
 FileLookup::Prepared::Item* FileLookup::Prepared::find(const std::string& path) noexcept {
   const auto at = std::find_if(items_.begin(), items_.end(),

@@ -17,11 +17,11 @@
 
 #include "live/write_lease.h"
 #include "net/disk_pool.h"
-#include "net/poll_set.h"
 #include "site/open_file.h"
 #include "site/open_file_cache.h"
 #include "site/options.h"
 #include "site/root.h"
+#include "site/watches.h"
 
 namespace midstream::site {
 
@@ -29,7 +29,7 @@ class FileLookup {
  public:
   /// All of them outlive the lookup.
   struct Parts {
-    net::PollSet& poll_set;
+    Watches& watches;
     net::DiskPool& pool;
     Follower& follower;
     const Root& root;

@@ -18,6 +18,13 @@ constexpr std::string_view kHeadBegin = R"(<!doctype html>
 <link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath fill='%23d9962b' d='M1 3h5l2 2h7v9H1z'/%3E%3C/svg%3E">
 <title>)";
 
+constexpr std::string_view kAfterSummary = R"(</p>
+<input id="filter" type="search" placeholder="Filter" title="Press / to filter" hidden
+ aria-label="Filter by name" aria-keyshortcuts="/" autocomplete="off" spellcheck="false">
+</header>
+<main>
+)";
+
 struct Column {
   ListingOrder::By by;
   std::string_view title;
@@ -166,10 +173,7 @@ std::string render_page(std::string_view url_path, std::span<const ListingEntry>
   append_path(page, utf8_path);
   page.append("<p id=\"summary\">");
   append_summary(page, entries);
-  page.append(
-      "</p>\n<input id=\"filter\" type=\"search\" placeholder=\"Filter\" hidden"
-      " aria-label=\"Filter by name\" aria-keyshortcuts=\"/\" autocomplete=\"off\""
-      " spellcheck=\"false\">\n</header>\n<main>\n");
+  page.append(kAfterSummary);
   append_table(page, utf8_path, entries, order);
   page.append(
       "<p id=\"status\" class=\"unseen\" role=\"status\" aria-live=\"polite\"></p>\n"

@@ -19,27 +19,18 @@ constexpr std::size_t kDirectoriesPerEntryMax = 4;
 
 }  // namespace
 
-OpenFileCache::OpenFileCache(const Root& root, net::PollSet& poll_set, std::size_t entries_max)
-    : root_(root), poll_set_(poll_set), entries_max_(entries_max) {
-  if (entries_max_ == 0) return;
+OpenFileCache::OpenFileCache(const Root& root, Watches& watches, std::size_t entries_max)
+    : root_(root), watches_(watches), entries_max_(entries_max) {
+  if (entries_max_ == 0 || !watches_.usable()) return;
   if (!root_.told_of_changes()) {
     spdlog::info("the file system does not tell of changes: files are opened for every request");
     return;
   }
-  auto inotify = Inotify::open();
-  if (inotify && !poll_set_.add(inotify->fd(), EPOLLIN | EPOLLET, *this)) {
-    inotify_.emplace(std::move(*inotify));
-    poll_set_.handle_early(*this);
-    return;
-  }
-  spdlog::warn(
-      "inotify cannot be used (fs.inotify.max_user_instances?): files are opened for every "
-      "request");
+  usable_ = true;
+  watches_.join(*this);
 }
 
-OpenFileCache::~OpenFileCache() {
-  if (inotify_) poll_set_.remove(inotify_->fd(), *this);
-}
+OpenFileCache::~OpenFileCache() { watches_.leave(*this); }
 
 OpenFileCache::Found OpenFileCache::find(const std::string& relative) {
   const auto found = entries_.find(relative);
@@ -49,7 +40,7 @@ OpenFileCache::Found OpenFileCache::find(const std::string& relative) {
 }
 
 std::optional<int> OpenFileCache::watch(const std::string& relative, const Root::Opened& opened) {
-  if (!inotify_ || opened.through_symlink) return std::nullopt;
+  if (!usable_ || opened.through_symlink) return std::nullopt;
   if (!opened.told_of_changes) return std::nullopt;
   const Watched way = watch_directories(relative);
   if (way == Watched::kNot) return std::nullopt;
@@ -59,7 +50,7 @@ std::optional<int> OpenFileCache::watch(const std::string& relative, const Root:
 }
 
 std::optional<int> OpenFileCache::add_watch(int fd, std::uint32_t mask) {
-  const auto added = inotify_->add_open_file(fd, mask);
+  const auto added = watches_.add(fd, mask, *this);
   if (added) return *added;
   if (added.error() == boost::system::errc::no_space_on_device)
     forget_all();  // others need watches too
@@ -73,7 +64,7 @@ void OpenFileCache::keep(const std::string& relative, int watch,
 }
 
 void OpenFileCache::keep_absent(const std::string& relative) {
-  if (!inotify_) return;
+  if (!usable_) return;
   const Watched way = watch_directories(relative);
   if (way == Watched::kNot) return;
   if (way == Watched::kNow) {
@@ -97,7 +88,7 @@ void OpenFileCache::insert(Entry entry) {
 }
 
 void OpenFileCache::drop_watch(int watch) {
-  if (files_by_watch_.find(watch) == files_by_watch_.end()) inotify_->remove(watch);
+  if (files_by_watch_.find(watch) == files_by_watch_.end()) watches_.remove(watch, *this);
 }
 
 // From the root downwards: what changes on the way meanwhile is told by the watch above it.
@@ -132,11 +123,7 @@ bool OpenFileCache::still_names(const std::string& relative, const struct stat& 
          now->status.st_ino == status.st_ino;
 }
 
-void OpenFileCache::catch_up() {
-  if (inotify_) inotify_->drain([this](const Inotify::Event& event) { on_event(event); });
-}
-
-void OpenFileCache::on_event(const Inotify::Event& event) {
+void OpenFileCache::on_change(const Inotify::Event& event) {
   if ((event.mask & IN_Q_OVERFLOW) != 0) return forget_all();
   const auto [first, last] = directories_by_watch_.equal_range(event.watch);
   if (first == last) {
@@ -181,7 +168,7 @@ void OpenFileCache::forget(const std::string& path) {
       ++it;
     }
   }
-  if (!shared) inotify_->remove(at->watch);
+  if (!shared) watches_.remove(at->watch, *this);
   entries_.erase(found);
   order_.erase(at);
 }
@@ -227,14 +214,14 @@ void OpenFileCache::forget_directory(const std::string& directory) {
   const bool shared = std::next(first) != last;
   directories_by_watch_.erase(
       std::find_if(first, last, [&](const auto& one) { return one.second == directory; }));
-  if (!shared) inotify_->remove(watch);
+  if (!shared) watches_.remove(watch, *this);
 }
 
 void OpenFileCache::forget_all() {
   while (!order_.empty())
     forget(std::string(order_.back().path));
   for (const auto& [path, watch] : directories_)
-    inotify_->remove(watch);
+    watches_.remove(watch, *this);
   directories_by_watch_.clear();
   directories_.clear();
 }

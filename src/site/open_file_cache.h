@@ -29,17 +29,17 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "live/inotify.h"
 #include "live/write_lease.h"
-#include "net/poll_set.h"
 #include "site/open_file.h"
 #include "site/root.h"
+#include "site/watches.h"
 
 namespace midstream::site {
 
-class OpenFileCache final : net::PollSet::Source {
+class OpenFileCache final : Watches::Listener {
  public:
-  OpenFileCache(const Root& root, net::PollSet& poll_set, std::size_t entries_max);
+  /// Both outlive it.
+  OpenFileCache(const Root& root, Watches& watches, std::size_t entries_max);
   OpenFileCache(const OpenFileCache&) = delete;
   OpenFileCache& operator=(const OpenFileCache&) = delete;
   ~OpenFileCache();
@@ -64,7 +64,9 @@ class OpenFileCache final : net::PollSet::Source {
   void drop_watch(int watch);
 
   /// Handles every event that is queued now.
-  void catch_up();
+  void catch_up() {
+    if (usable_) watches_.catch_up();
+  }
   /// Gives back all descriptors and all watches.
   void forget_all();
 
@@ -81,14 +83,13 @@ class OpenFileCache final : net::PollSet::Source {
 
   static constexpr int kNoWatch = -1;
 
-  void on_ready(std::uint32_t) override { catch_up(); }
   void insert(Entry entry);
   [[nodiscard]] std::optional<int> add_watch(int fd, std::uint32_t mask);
   enum class Watched : std::uint8_t { kAlready, kNow, kNot };
   [[nodiscard]] Watched watch_directories(const std::string& relative);
   [[nodiscard]] Watched watch_directory(const std::string& relative);
   [[nodiscard]] bool still_names(const std::string& relative, const struct stat& status) const;
-  void on_event(const Inotify::Event& event);
+  void on_change(const Inotify::Event& event) override;
   [[nodiscard]] bool is_being_written(int watch) const;
   void forget(const std::string& path);
   void forget_file_watch(int watch);
@@ -97,9 +98,9 @@ class OpenFileCache final : net::PollSet::Source {
   void forget_directory(const std::string& directory);
 
   const Root& root_;
-  net::PollSet& poll_set_;
+  Watches& watches_;
   std::size_t entries_max_;
-  std::optional<Inotify> inotify_;
+  bool usable_ = false;
   Order order_;
   std::unordered_map<std::string, Order::iterator> entries_;
   std::unordered_multimap<int, std::string> files_by_watch_;        // hard links share one watch

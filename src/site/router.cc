@@ -96,8 +96,15 @@ std::string expand(std::string_view to, serve::Exchange& exchange, std::string_v
 Router::Router(serve::Worker& worker, std::shared_ptr<const Sites> sites, net::DiskPool& pool,
                Follower& follower)
     : sites_(std::move(sites)) {
+  if (sites_->files().empty()) return;
+  watches_.emplace(worker.poll_set());
   for (const Files* files : sites_->files())
-    files_.push_back(std::make_unique<FileHandler>(worker, pool, follower, *files));
+    files_.push_back(std::make_unique<FileHandler>(worker, pool, follower, *watches_, *files));
+}
+
+void Router::stop() {
+  files_.clear();
+  watches_.reset();
 }
 
 std::string_view Router::authority_of(const serve::Exchange& exchange) {

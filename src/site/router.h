@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "serve/worker.h"
 #include "site/file_handler.h"
 #include "site/sites.h"
+#include "site/watches.h"
 
 namespace midstream::site {
 
@@ -25,7 +27,7 @@ class Router final : public serve::Handler {
 
   [[nodiscard]] bool try_handle(serve::Exchange& exchange) override;
   [[nodiscard]] net::Awaitable<void> handle(serve::Exchange& exchange) override;
-  void stop() override { files_.clear(); }
+  void stop() override;
 
  private:
   struct Routed {
@@ -40,6 +42,7 @@ class Router final : public serve::Handler {
   static void finish(serve::Exchange& exchange, const Route& route);
 
   std::shared_ptr<const Sites> sites_;
+  std::optional<Watches> watches_;
   std::vector<std::unique_ptr<FileHandler>> files_;  // by Files::index
 };
 

@@ -25,7 +25,7 @@ using test::TempDir;
 class CachedRoot {
  public:
   explicit CachedRoot(const fs::path& path, std::size_t entries_max = 16)
-      : root_(*Root::open(path.string())), cache_(root_, poll_set_, entries_max) {}
+      : root_(*Root::open(path.string())), cache_(root_, watches_, entries_max) {}
 
   /// False: it was not kept. `in_between`: what happens after the name was resolved.
   bool visit(const std::string& path, const std::function<void()>& in_between = {}) {
@@ -75,6 +75,7 @@ class CachedRoot {
  private:
   asio::io_context context_{1};
   net::PollSet poll_set_{context_};
+  Watches watches_{poll_set_};
   Root root_;
   http::MediaTypes types_{""};
   TypeRules rules_{types_, true, "application/octet-stream", {}};
