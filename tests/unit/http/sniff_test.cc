@@ -155,6 +155,7 @@ TEST(Sniff, F9AudioAndVideo) {
   constexpr SniffCase kCases[] = {
       {"Wav", "RIFF\x24\0\0\0WAVEfmt "sv, "audio/wav"},
       {"Avi", "RIFF\x24\0\0\0AVI LIST"sv, "video/x-msvideo"},
+      {"WavWithoutItsBeginning", "RIFX\x24\0\0\0WAVEfmt "sv, kDefaultMediaType},
       {"RiffOfAnother", "RIFF\x24\0\0\0ACONLIST"sv, kDefaultMediaType},
       {"Aiff",
        "FORM\0\0\0\x24"

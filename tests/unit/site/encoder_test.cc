@@ -1,6 +1,7 @@
 #include "site/encoder.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string>
 #include <thread>
@@ -265,9 +266,9 @@ TEST(Encoder, WithoutMemoryItFailsAndNothingElseHappens) {
 TEST(Encoder, WithoutMemoryOnSeveralThreadsAllOfThemFail) {
   if (!kCanRefuse) GTEST_SKIP() << "another malloc";
   const std::string plain = words(300 * kKiB);
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] {
+  std::array<std::thread, 4> threads;
+  for (std::thread& thread : threads) {
+    thread = std::thread([&] {
       for (long allocations = 0; allocations < 8; ++allocations) {
         bool refused = false;
         const error_code error =

@@ -170,8 +170,8 @@ TEST_F(Listing, F4TheFieldsKeepCachesAndScriptsInBounds) {
   EXPECT_THAT(page.fields, Not(HasSubstr("unsafe")));
 }
 
-TEST_F(Listing, F4TenThousandEntriesAreAllThere) {
-  constexpr int kCount = 10000;
+TEST_F(Listing, F4ALargeDirectoryIsAllThere) {
+  constexpr int kCount = 2000;
   for (int number = 0; number < kCount; ++number) {
     std::ofstream(dir_ / std::to_string(number)).put('x');
   }

@@ -67,13 +67,13 @@ constexpr HostCase kHostCases[] = {
 class SitesHost : public testing::TestWithParam<HostCase> {};
 
 TEST_P(SitesHost, IsFound) {
-  const auto sites = Sites::build({site({"a.example", "B.example"}, {answer("/", "a")}),
-                                   site({"*.wild.example"}, {answer("/", "wild")}),
-                                   site({"*.deep.wild.example"}, {answer("/", "deep")}),
-                                   site({"www.wild.example"}, {answer("/", "www")}),
-                                   site({"[::1]"}, {answer("/", "v6")}),
-                                   site({}, {answer("/", "default")})},
-                                  types());
+  const auto sites =
+      Sites::build({site({"a.example", "B.example"}, {answer("/", "a")}),
+                    site({"*.wild.example"}, {answer("/", "wild")}),
+                    site({"*.deep.wild.example"}, {answer("/", "deep")}),
+                    site({"www.wild.example"}, {answer("/", "www")}),
+                    site({"[::1]"}, {answer("/", "v6")}), site({}, {answer("/", "default")})},
+                   types());
   ASSERT_TRUE(sites);
   const Site* found = (*sites)->find(GetParam().authority);
   ASSERT_NE(found, nullptr);
@@ -114,11 +114,11 @@ constexpr RouteCase kRouteCases[] = {
 class SitesRoute : public testing::TestWithParam<RouteCase> {};
 
 TEST_P(SitesRoute, IsFound) {
-  const auto sites = Sites::build(
-      {site({}, {answer("/", "root"), answer("/a", "a"), answer("/a/b/", "a/b"),
-                 answer("/a", "a css", {"*.css", "*.js"}), answer("/a", "a min", {"*.min.css"}),
-                 answer("/%C3%A4", "umlaut")})},
-      types());
+  const auto sites =
+      Sites::build({site({}, {answer("/", "root"), answer("/a", "a"), answer("/a/b/", "a/b"),
+                              answer("/a", "a css", {"*.css", "*.js"}),
+                              answer("/a", "a min", {"*.min.css"}), answer("/%C3%A4", "umlaut")})},
+                   types());
   ASSERT_TRUE(sites);
   EXPECT_EQ(body_of((*sites)->find("any")->find(GetParam().path)), GetParam().expected);
 }
@@ -146,14 +146,33 @@ TEST(Sites, AnErrorPageIsReadWhenTheConfigurationIs) {
   ASSERT_TRUE(sites);
   std::filesystem::remove(dir / "404.html");
   const Route* route = (*sites)->find("any")->find("");
-  ASSERT_EQ(route->error_pages.count(404), 1U);
-  const FixedAnswer& page = *route->error_pages.at(404);
+  ASSERT_NE(route->error_page(404), nullptr);
+  EXPECT_EQ(route->error_page(403), nullptr);
+  const FixedAnswer& page = **route->error_page(404);
   EXPECT_EQ(page.body, "<h1>gone</h1>");
   EXPECT_EQ(page.media_type, "text/html; charset=utf-8");
 
   EXPECT_FALSE(Sites::build({options}, types()));
   options.error_pages[404] = dir.path().string();
   EXPECT_FALSE(Sites::build({options}, types()));
+}
+
+TEST(Sites, ErrorPagesOfARouteComeBeforeThoseOfTheSiteAndAStatusBeforeItsClass) {
+  const TempDir dir;
+  for (const char* name : {"route404", "route4xx", "site403", "site5xx", "site503"})
+    dir.file(name, name);
+  const auto path = [&](const char* name) { return (dir / name).string(); };
+  SiteOptions options = site({}, {answer("/", "root")});
+  options.error_pages = {{403, path("site403")}, {5, path("site5xx")}, {503, path("site503")}};
+  options.routes.front().error_pages = {{404, path("route404")}, {4, path("route4xx")}};
+  const auto sites = Sites::build({options}, types());
+  ASSERT_TRUE(sites);
+  const Route* route = (*sites)->find("any")->find("");
+  const auto page = [&](int status) { return (*route->error_page(status))->body; };
+  EXPECT_EQ(page(404), "route404");
+  EXPECT_EQ(page(403), "route4xx");
+  EXPECT_EQ(page(500), "site5xx");
+  EXPECT_EQ(page(503), "site503");
 }
 
 TEST(HeaderEdit, RemovesThenSetsThenAdds) {
