@@ -174,8 +174,8 @@ std::optional<int> parse_try_status(std::string_view text) {
 
 Checked check_field_name(std::string& text) {
   if (!http::is_token(text)) return Refusal{"the name of a header field", {}};
-  for (const std::string_view ours :
-       {"Connection", "Content-Length", "Keep-Alive", "Trailer", "Transfer-Encoding", "Upgrade"}) {
+  for (const std::string_view ours : {"Connection", "Content-Length", "Date", "Keep-Alive",
+                                      "Server", "Trailer", "Transfer-Encoding", "Upgrade"}) {
     if (http::iequals(text, ours))
       return Refusal{"another field: this one belongs to the connection", {}};
   }

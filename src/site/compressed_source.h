@@ -5,8 +5,8 @@
 //
 // Invariants
 //  1. The encoder is ended only when the inner source has ended: what was cut does not look whole.
-//  2. The encoder is flushed when a live inner source has nothing right now, or has failed: all
-//     that was there can be decoded then. Never for another reason, it costs ratio.
+//  2. The encoder is flushed when a live inner source has nothing right now, and when any has
+//     failed: all that was there can be decoded then. For no other reason: it costs ratio.
 //  3. Not more than kTurnBytes are coded in one go: coding is work for the worker's thread, and
 //     others wait meanwhile.
 //

@@ -93,7 +93,7 @@ void FileHandler::answer_plain(serve::Exchange& exchange, const Variant& variant
                        http::if_range_matches(head.if_range, file.etag, file.mtime_seconds));
   if (ranged) return answer_part(exchange, variant, media_type);
   append_fields(exchange.fields(), variant, media_type);
-  exchange.respond<FileSource>(200, variant.file, 0, file.size_bytes, pool_);
+  exchange.respond<FileSource>(200, variant.file, std::uint64_t{0}, file.size_bytes, pool_);
 }
 
 // Content-Type, validators and the like.
@@ -119,7 +119,7 @@ void FileHandler::answer_part(serve::Exchange& exchange, const Variant& variant,
   }
   if (decision.outcome == http::RangeOutcome::kWhole) {
     append_fields(fields, variant, media_type);
-    exchange.respond<FileSource>(200, variant.file, 0, size, pool_);
+    exchange.respond<FileSource>(200, variant.file, std::uint64_t{0}, size, pool_);
     return;
   }
   if (decision.count == 1) {
@@ -154,8 +154,8 @@ void FileHandler::answer_coded(serve::Exchange& exchange, const Variant& variant
   if (verdict == http::Verdict::kNotModified) return exchange.respond(304);
   fields.append("Content-Type", file.media_type);
   fields.append("Content-Encoding", http::name_of(*variant.coding));
-  respond_coded<FileSource>(exchange, *variant.coding, file.size_bytes, variant.file, 0,
-                            file.size_bytes, pool_);
+  respond_coded<FileSource>(exchange, *variant.coding, file.size_bytes, variant.file,
+                            std::uint64_t{0}, file.size_bytes, pool_);
 }
 
 void FileHandler::answer_growing(serve::Exchange& exchange, const std::string& path,

@@ -173,6 +173,7 @@ std::optional<FileHandler::Outcome> FileHandler::answer_candidate(Walk& walk,
   if (name.starts_with('/')) name.erase(0, 1);
   if (directory && name.ends_with('/')) name.pop_back();
   if (directory && !candidate.ends_with('/')) return std::nullopt;  // the root is no file
+  if (is_hidden(name)) return std::nullopt;
   FileLookup::Found found = lookup_.find(name, walk.prepared);
   if (found.kind == Kind::kFailed && status_of(found.error) == 404) return std::nullopt;
   if (found.kind == Kind::kMustWait) return Outcome::kMustWait;

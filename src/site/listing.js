@@ -92,6 +92,7 @@
     data.value = String(size);
     data.textContent = sizeText(size);
     if (!mark) return true;
+    entry.row.classList.toggle("live", growing);
     if (growing) {
       element("span", entry.row.cells[0], " growing").className = "growing";
     } else {
@@ -152,17 +153,20 @@
     return (a, b) => b.directory - a.directory || sign * by(a, b) || byName(a, b);
   }
 
+  function place(all) {
+    if (all.every(({ row }, index) => row === body.rows[index])) return;
+    const focused = document.activeElement;
+    const table = body.parentNode;
+    body.remove(); // ten thousand rows move faster out of sight
+    for (const { row } of all) body.append(row);
+    table.append(body);
+    if (document.activeElement !== focused) focused.focus({ preventScroll: true });
+  }
+
   // Puts the rows in order, shows those that match, and counts.
   function arrange() {
-    const focused = document.activeElement;
     const all = [...entries.values()].sort(comparison(order()));
-    let next = body.firstElementChild;
-    for (const { row } of all) {
-      if (row === next) next = next.nextElementSibling;
-      else body.insertBefore(row, next);
-    }
-    if (document.activeElement !== focused) focused.focus({ preventScroll: true });
-
+    place(all);
     const wanted = filter.value.toLowerCase();
     for (const { row, name } of all) row.hidden = !name.toLowerCase().includes(wanted);
     document.getElementById("empty").hidden = all.length > 0;
@@ -195,7 +199,7 @@
 
   // --- growing files: ask once a second, while somebody looks and something grows
 
-  const pauseMin = 1000; // milliseconds
+  const pauseMin = 1000; // milliseconds; longer where an answer takes its time, or fails
   const pauseMax = 60000;
   let pause = pauseMin;
   let timer = 0;
@@ -210,12 +214,13 @@
   // "?live" keeps the answer away from the page's own place in the browser's cache.
   async function ask() {
     asking = true;
+    const begin = performance.now();
     try {
       const headers = { Accept: "application/json" };
       const answer = await fetch("?live", { headers, cache: "no-cache" });
       if (!answer.ok) throw new Error(answer.statusText);
       update((await answer.json()).entries);
-      pause = pauseMin;
+      pause = Math.max(pauseMin, 4 * (performance.now() - begin));
     } catch {
       pause = Math.min(2 * pause, pauseMax);
     }

@@ -103,8 +103,10 @@ std::string minutes_text(std::string_view time) {
 }
 
 void append_row(std::string& out, const ListingEntry& entry) {
-  out.append(entry.directory ? "<tr class=\"folder\"><th scope=\"row\"><a href=\""
-                             : "<tr><th scope=\"row\"><a href=\"");
+  out.append(entry.directory ? "<tr class=\"folder\">"
+             : entry.growing ? "<tr class=\"live\">"
+                             : "<tr>");
+  out.append("<th scope=\"row\"><a href=\"");
   append_href(out, entry.name);
   out.append(entry.directory ? "/\">" : "\">");
   append_html(out, to_utf8(entry.name));

@@ -33,10 +33,10 @@ class SharedText final : public serve::BodySource {
   std::size_t given_ = 0;
 };
 
-void respond_fixed(serve::Exchange& exchange, const std::shared_ptr<const FixedAnswer>& answer) {
-  if (!http::is_bodiless(answer->status))
-    exchange.fields().append("Content-Type", answer->media_type);
-  exchange.respond<SharedText>(answer->status, answer);
+void respond_fixed(serve::Exchange& exchange, int status,
+                   const std::shared_ptr<const FixedAnswer>& answer) {
+  if (!http::is_bodiless(status)) exchange.fields().append("Content-Type", answer->media_type);
+  exchange.respond<SharedText>(status, answer);
 }
 
 // RFC 3986 section 3.3, pchar and "/".
@@ -166,7 +166,7 @@ net::Awaitable<void> Router::handle(serve::Exchange& exchange) {
 void Router::answer_without_files(serve::Exchange& exchange, const Routed& routed) {
   const auto& handler = routed.route->handler;
   if (const auto* answer = std::get_if<std::shared_ptr<const FixedAnswer>>(&handler)) {
-    return respond_fixed(exchange, *answer);
+    return respond_fixed(exchange, (*answer)->status, *answer);
   }
   const auto& redirect = std::get<Redirect>(handler);
   const std::string location = expand(redirect.to, exchange, authority_of(exchange), routed.place);
@@ -176,11 +176,11 @@ void Router::answer_without_files(serve::Exchange& exchange, const Routed& route
 
 void Router::finish(serve::Exchange& exchange, const Route& route) {
   const int status = exchange.status();
-  if (status >= 400 && !route.error_pages.empty()) {
-    if (const auto page = route.error_pages.find(status); page != route.error_pages.end()) {
-      exchange.fields().remove("Content-Type");
-      respond_fixed(exchange, page->second);
-    }
+  const auto* page = status >= 400 ? route.error_page(status) : nullptr;
+  if (page != nullptr) {
+    exchange.fields().remove("Content-Type");
+    exchange.fields().remove("Vary");  // the page is the same for all
+    respond_fixed(exchange, status, *page);
   }
   for (const HeaderEdit& edit : route.edits)
     edit.apply(exchange.fields(), status);

@@ -43,7 +43,7 @@ HeaderEdit edit_of(const HeaderRules& rules) {
   return edit;
 }
 
-Built<std::shared_ptr<const FixedAnswer>> read_page(int status, const std::string& path,
+Built<std::shared_ptr<const FixedAnswer>> read_page(const std::string& path,
                                                     const http::MediaTypes& types) {
   const auto failed = [&] { return Failure{"cannot read the error page " + path, errno_error()}; };
   struct stat about {};
@@ -57,7 +57,7 @@ Built<std::shared_ptr<const FixedAnswer>> read_page(int status, const std::strin
   std::string text{std::istreambuf_iterator<char>(in), {}};
   if (in.bad() || text.size() != static_cast<std::size_t>(about.st_size)) return failed();
   return std::make_shared<const FixedAnswer>(
-      FixedAnswer{status, std::string(types.by_name(path)), std::move(text)});
+      FixedAnswer{0, std::string(types.by_name(path)), std::move(text)});
 }
 
 // "/a/b/" as "/a/b", "/" as "".
@@ -88,6 +88,15 @@ bool Route::takes(std::string_view path) const {
   return std::any_of(names.begin(), names.end(), [&](const std::string& pattern) {
     return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
   });
+}
+
+const std::shared_ptr<const FixedAnswer>* Route::error_page(int status) const {
+  for (const auto& pages : error_pages) {
+    for (const int key : {status, status / 100}) {
+      if (const auto found = pages.find(key); found != pages.end()) return &found->second;
+    }
+  }
+  return nullptr;
 }
 
 const Route* Site::find(std::string_view path) const {
@@ -132,11 +141,12 @@ Built<Route> Sites::make_route(const SiteOptions& site, const RouteOptions& opti
   for (const HeaderRules* rules : {&site.headers, &options.headers}) {
     if (!rules->empty()) route.edits.push_back(edit_of(*rules));
   }
-  for (const ErrorPages* pages : {&site.error_pages, &options.error_pages}) {
-    for (const auto& [status, path] : *pages) {
-      auto page = read_page(status, path, *types_);
+  const ErrorPages* pages[] = {&options.error_pages, &site.error_pages};
+  for (std::size_t i = 0; i < route.error_pages.size(); ++i) {
+    for (const auto& [status, path] : *pages[i]) {
+      auto page = read_page(path, *types_);
       if (!page) return std::move(page).error();
-      route.error_pages.insert_or_assign(status, std::move(*page));
+      route.error_pages[i].emplace(status, std::move(*page));
     }
   }
   if (const auto* answer = std::get_if<AnswerOptions>(&options.handler)) {

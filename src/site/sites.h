@@ -2,6 +2,7 @@
 // answers. Shared by all workers, never changes: a reload makes another one.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -34,7 +35,7 @@ struct Redirect {
 
 /// The handler `answer`, and an error page.
 struct FixedAnswer {
-  int status;
+  int status;  ///< of an error page: 0, it is sent with the status of the error
   std::string media_type;
   std::string body;
 };
@@ -53,7 +54,11 @@ struct Route {
   std::vector<std::string> names;
   std::variant<std::unique_ptr<Files>, Redirect, std::shared_ptr<const FixedAnswer>> handler;
   std::vector<HeaderEdit> edits;  ///< those of the site, then its own
-  std::map<int, std::shared_ptr<const FixedAnswer>> error_pages;
+  /// By status; 4 and 5 for the others of 4xx and 5xx. Its own, then those of the site.
+  std::array<std::map<int, std::shared_ptr<const FixedAnswer>>, 2> error_pages;
+
+  /// nullptr: none.
+  [[nodiscard]] const std::shared_ptr<const FixedAnswer>* error_page(int status) const;
 
   /// `path`: decoded, relative, as http::decode_path gives it.
   [[nodiscard]] bool takes(std::string_view path) const;
