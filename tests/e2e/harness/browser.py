@@ -69,7 +69,7 @@ class Browser:
 
     def texts(self, selector):
         """The texts of all elements that match, in order, hidden ones too."""
-        return [element.get_property("textContent") for element in self.driver.find_elements(By.CSS_SELECTOR, selector)]
+        return self.script("return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)", selector)
 
     def text(self, selector):
         [text] = self.texts(selector)
