@@ -258,6 +258,11 @@ class Server {
     for (const ListenOptions& one : config_.listen) {
       if (!is_in(next.listen, one)) removed.push_back(one.address);
     }
+    for (ListenOptions& one : next.listen) {
+      for (const ListenOptions& present : config_.listen) {
+        if (present.address == one.address) keep(one.mode, present.mode, "the mode of a socket");
+      }
+    }
     auto sites = make_sites(next, descriptors_);
     if (!sites) return sites.error();
     auto opened = open_all(added);
@@ -309,11 +314,12 @@ class Server {
     return none ? nullptr : logs_.back().get();
   }
 
+  template <class T>
+  static void keep(T& wanted, const T& present, std::string_view what) {
+    if (wanted != present) spdlog::warn("a change of {} needs a restart", what);
+    wanted = present;
+  }
   void keep_what_needs_a_restart(Config& next) const {
-    const auto keep = [](auto& wanted, const auto& present, std::string_view what) {
-      if (wanted != present) spdlog::warn("a change of {} needs a restart", what);
-      wanted = present;
-    };
     if (next.threads == 0) next.threads = config_.threads;
     keep(next.threads, config_.threads, "threads");
     keep(next.user, config_.user, "user");

@@ -25,8 +25,9 @@ class DiskPool {
   ~DiskPool() { threads_.join(); }
 
   /// Calls `job()` on a thread of the pool; the coroutine resumes on its own executor with what it
-  /// gave. The job must not throw, and what it refers to lives until then. Not cancellable: a
-  /// system call that reads a disk is not.
+  /// gave (an error as a result: Asio has its own idea of an error_code). The job must not throw,
+  /// and what it refers to lives until then. Not cancellable: a system call that reads a disk is
+  /// not.
   template <class Job, class Result = std::invoke_result_t<Job&>>
   [[nodiscard]] Awaitable<Result> run(Job job) {
     return asio::async_initiate<const asio::use_awaitable_t<Executor>, void(Result)>(

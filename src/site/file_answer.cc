@@ -39,7 +39,8 @@ FileHandler::Outcome FileHandler::answer_file(Walk& walk, const std::string& pat
       choose_sibling(walk, path, variant) == Outcome::kMustWait) {
     return Outcome::kMustWait;
   }
-  const bool may_code = !variant.coding && !http::is_present(head.range) &&
+  // Without a length HTTP/1.0 has only the close as the end, which costs the connection.
+  const bool may_code = !variant.coding && !http::is_present(head.range) && head.version >= 11 &&
                         variant.file->size_bytes >= options_.compress.min_bytes;
   if (may_code && may_be_coded(media_type)) {
     variant.coding = http::choose_coding(head, options_.compress.codings);
@@ -166,7 +167,7 @@ void FileHandler::answer_growing(serve::Exchange& exchange, const std::string& p
   fields.append("Content-Type", media_type);
   fields.append_raw(files_.rules.vary);
   const bool may_code = options_.compress.growing && may_be_coded(media_type) &&
-                        !http::is_present(exchange.head().range);
+                        !http::is_present(exchange.head().range) && exchange.head().version >= 11;
   const auto coding =
       may_code ? http::choose_coding(exchange.head(), options_.compress.codings) : std::nullopt;
   if (!coding) {

@@ -143,7 +143,9 @@ FileLookup::Prepared::Item FileLookup::open_and_wait(std::string path) const {
   Found found{.kind = Kind::kMustWait};
   if (opened && S_ISREG(opened->status.st_mode)) {
     if (opened->told_of_changes) {
-      read_in({opened->fd.get(), 0, OpenFile::kInMemoryBytesMax});
+      const auto size_bytes = static_cast<std::uint64_t>(opened->status.st_size);
+      const auto first_bytes = std::min<std::uint64_t>(size_bytes, OpenFile::kInMemoryBytesMax);
+      (void)read_in({opened->fd.get(), 0, first_bytes});  // an error shows again
     } else {
       found = look_and_wait(path, opened->fd.get());
     }

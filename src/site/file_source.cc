@@ -28,6 +28,7 @@ FileRange FileSource::window() const noexcept {
 
 serve::Piece FileSource::next(std::uint64_t limit_bytes) {
   using serve::Piece;
+  if (error_) return {.kind = Piece::Kind::kFailed, .error = error_};
   if (left_ == 0) return {};
   std::uint64_t count = std::min(left_, limit_bytes);
   if (file_->content.empty()) {
@@ -54,12 +55,10 @@ serve::Piece FileSource::next(std::uint64_t limit_bytes) {
 
 net::Awaitable<void> FileSource::wait(asio::cancellation_slot) {
   const FileRange ahead = window();
-  auto job = [ahead] {
-    read_in(ahead);
-    return true;
-  };
+  auto job = [ahead] { return read_in(ahead); };
   auto reading = pool_.run(job);
-  (void)co_await std::move(reading);
+  const result<void> done = co_await std::move(reading);
+  if (!done) error_ = done.error();
   there_until_ = ahead.offset + ahead.count;
 }
 

@@ -32,6 +32,7 @@ class FileSource final : public serve::BodySource {
   std::uint64_t count_;
   std::uint64_t left_;
   std::uint64_t there_until_;  // up to here it is in the page cache
+  error_code error_;           // why there is no more
 };
 
 }  // namespace midstream::site

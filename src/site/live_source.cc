@@ -28,6 +28,7 @@ std::uint64_t LiveSource::at_hand(std::uint64_t count) {
 
 serve::Piece LiveSource::next(std::uint64_t limit_bytes) {
   using serve::Piece;
+  if (error_) return {.kind = Piece::Kind::kFailed, .error = error_};
   const LiveFile::View view = file_->view();
   const bool whole = view.state == LiveFile::State::kSealed;
   std::uint64_t end = size_ ? std::min(view.watermark, *size_) : view.watermark;
@@ -58,12 +59,10 @@ serve::Piece LiveSource::next(std::uint64_t limit_bytes) {
 net::Awaitable<void> LiveSource::wait(asio::cancellation_slot cancel) {
   if (cold_bytes_ > 0) {
     const FileRange cold{file_->fd(), offset_, std::exchange(cold_bytes_, 0)};
-    auto job = [cold] {
-      read_in(cold);
-      return true;
-    };
+    auto job = [cold] { return read_in(cold); };
     auto reading = pool_.run(job);
-    (void)co_await std::move(reading);
+    const result<void> done = co_await std::move(reading);
+    if (!done) error_ = done.error();
     there_until_ = cold.offset + cold.count;
     co_return;
   }

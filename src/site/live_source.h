@@ -39,6 +39,7 @@ class LiveSource final : public serve::BodySource {
   std::uint64_t offset_ = 0;
   std::uint64_t there_until_ = 0;  // up to here it is in the page cache
   std::uint64_t cold_bytes_ = 0;   // what wait() has to read in, from offset_
+  error_code error_;               // why no more can be read
   Reads reads_;
   bool held_back_ = false;
 };

@@ -10,6 +10,8 @@
 #include <array>
 #include <cerrno>
 
+#include "base/errno_error.h"
+
 namespace midstream::site {
 namespace {
 
@@ -43,7 +45,7 @@ bool is_in_page_cache(const FileRange& range) noexcept {
   return probe(range.fd, end - 1) == Probe::kThere;
 }
 
-void read_in(const FileRange& range) noexcept {
+result<void> read_in(const FileRange& range) noexcept {
   // The whole range at once for the disk, then piece by piece until it is there.
   (void)::posix_fadvise(range.fd, static_cast<off_t>(range.offset), static_cast<off_t>(range.count),
                         POSIX_FADV_WILLNEED);
@@ -53,9 +55,11 @@ void read_in(const FileRange& range) noexcept {
     const std::size_t count = std::min<std::uint64_t>(sink.size(), end - at);
     const ssize_t got = ::pread(range.fd, sink.data(), count, static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return;
+    if (got < 0) return errno_error();
+    if (got == 0) return Errc::kTruncated;
     at += static_cast<std::uint64_t>(got);
   }
+  return {};
 }
 
 }  // namespace midstream::site

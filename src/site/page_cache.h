@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include <midstream/error.h>
+
 #include "base/socket_io.h"
 
 namespace midstream::site {
@@ -23,8 +25,9 @@ enum class Reads : std::uint8_t {
 /// RWF_NOWAIT.
 [[nodiscard]] bool is_in_page_cache(const FileRange& range) noexcept;
 
-/// Reads the range into the page cache. Waits for the disk: for the threads of a DiskPool. What
-/// cannot be read is left to whoever sends it.
-void read_in(const FileRange& range) noexcept;
+/// Reads the range into the page cache. Waits for the disk: for the threads of a DiskPool. Errors:
+/// those of pread(2); `kTruncated` where the file ends within the range. Then whoever would send it
+/// must not try: that would wait for the same disk.
+[[nodiscard]] result<void> read_in(const FileRange& range) noexcept;
 
 }  // namespace midstream::site

@@ -16,5 +16,6 @@ def start_routes(place, routes):
     root = place / "served"
     root.mkdir()
     config = place / "midstream.toml"
-    config.write_text('threads = 2\n[[listen]]\naddress = "127.0.0.1:0"\n[[site]]\n' + routes.replace("ROOT", toml(root)))
+    config.write_text('threads = 2\n[[listen]]\naddress = "127.0.0.1:0"\n[[site]]\n'
+                      + routes.replace("ROOT", toml(root)))
     return ConfiguredServer(config, root)

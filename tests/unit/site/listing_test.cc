@@ -7,6 +7,7 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -115,6 +116,25 @@ TEST_F(Listing, L12AFileThatSomebodyWritesIsMarkedUntilItIsClosed) {
   writer.close();
   EXPECT_THAT(json(), Not(HasSubstr("true")));
   EXPECT_THAT(page(), Not(HasSubstr("<span class=\"growing\">")));
+}
+
+// A page asks until nothing grows. What it is told then is what it keeps.
+TEST_F(Listing, L12WithoutTheMarkTheSizeIsTheLast) {
+  constexpr int kRounds = 300;
+  for (int round = 0; round < kRounds; ++round) {
+    std::ofstream file(dir_ / "live", std::ios::binary);
+    file.write("12345", 5).flush();
+    std::thread writer([&file] {
+      file.write("67", 2);
+      file.close();
+    });
+    std::string body = json();
+    while (body.find("\"growing\":true") != body.npos)
+      body = json();
+    writer.join();
+    if (body.find("\"size\":7,") != body.npos) continue;
+    FAIL() << "round " << round << ": " << body;
+  }
 }
 
 TEST_F(Listing, L12NothingIsMarkedWhereNothingIsFollowed) {
