@@ -23,7 +23,7 @@ using State = ChunkedDecoder::State;
 constexpr ChunkedLimits kLimits{
     .extension_bytes_max = 32, .overhead_bytes_max = 64, .trailer_bytes_max = 64};
 // Every way to cut longer inputs in two would be too slow.
-constexpr std::size_t kCutBytesMax = 256;
+constexpr std::size_t kCutBytesMax = 64;
 
 struct Decoded {
   State state = State::kNeedMore;

@@ -17,6 +17,7 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev python3 python3-pytest
   curl ffmpeg strace netcat-openbsd util-linux procps git
   chromium chromium-driver python3-selenium  # the listing as a page
+  python3-brotli python3-zstandard           # decoders
   libfuse3-dev fuse3                         # a slow file system
   # bench
   wrk

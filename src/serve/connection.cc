@@ -40,6 +40,8 @@ net::Awaitable<void> Connection::serve(std::unique_ptr<Connection> self) {
   } catch (const std::exception& foreign) {  // ours do not throw; memory may run out
     (void)self->give_up(foreign);            // what the socket takes at once must do
   }
+  // abort() may have resumed this coroutine, and is not done with the connection yet.
+  if (self->aborted_) co_await asio::post(worker.context(), net::kAwait);
   self.reset();
   worker.left();
 }

@@ -110,6 +110,10 @@ FileHandler::Outcome FileHandler::walk(Walk& walk) {
     return Outcome::kAnswered;
   }
   const bool directory = walk.place.trailing_slash || path.empty();
+  if (path.empty() && !walk.place.trailing_slash && !walk.place.prefix.empty()) {  // "/a" of "/a"
+    redirect(exchange, own_name_with_slash(exchange.target().path_raw));
+    return Outcome::kAnswered;
+  }
   if (!directory && is_index(path)) {
     redirect(exchange, "./");
     return Outcome::kAnswered;

@@ -185,12 +185,12 @@ std::string render_page(std::string_view url_path, std::span<const ListingEntry>
 
 const std::string& page_policy() {
   // img-src: the icons, which are data in the style sheet.
-  static const std::string kPolicy =
+  static const std::string policy =
       "default-src 'none'; style-src 'sha256-" + base64_of_sha256(kListingStyle.sha256) +
       "'; script-src 'sha256-" + base64_of_sha256(kListingScript.sha256) +
       "'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
       "frame-ancestors 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
-  return kPolicy;
+  return policy;
 }
 
 }  // namespace midstream::site

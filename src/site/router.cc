@@ -176,7 +176,9 @@ void Router::answer_without_files(serve::Exchange& exchange, const Routed& route
 
 void Router::finish(serve::Exchange& exchange, const Route& route) {
   const int status = exchange.status();
-  const auto* page = status >= 400 ? route.error_page(status) : nullptr;
+  const auto* fixed = std::get_if<std::shared_ptr<const FixedAnswer>>(&route.handler);
+  const bool has_text = fixed != nullptr && !(*fixed)->body.empty();  // of its own
+  const auto* page = status >= 400 && !has_text ? route.error_page(status) : nullptr;
   if (page != nullptr) {
     exchange.fields().remove("Content-Type");
     exchange.fields().remove("Vary");  // the page is the same for all
