@@ -3,7 +3,7 @@
 The disk is a file system that answers when the test lets it, so "slow" needs no clock: while it holds a
 request back, other clients of the same worker must be served, whatever the server was about to do.
 """
-# ctest: timeout=600
+# ctest: label=shared timeout=600
 
 import errno
 import os

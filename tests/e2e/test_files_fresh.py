@@ -3,7 +3,7 @@
 Tight loops on one kept connection: change, ask, compare; nothing in between. The change is visible to `stat`
 of another process (this one) before the request is sent, so nothing older may come.
 """
-# ctest: timeout=900
+# ctest: label=once timeout=900
 
 import gzip
 import os

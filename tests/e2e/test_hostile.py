@@ -3,7 +3,7 @@
 What a herd may cost is measured in memory, never in time. The heap keeps what it freed; so "back to the base" means
 that a second herd of the same kind needs no more than the first one.
 """
-# ctest: serial timeout=600
+# ctest: label=once serial timeout=600
 
 import os
 import resource
