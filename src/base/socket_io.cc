@@ -56,6 +56,11 @@ IoOutcome copy_some(int socket, const FileRange& range, std::size_t limit_bytes)
 
 }  // namespace
 
+void push_held_bytes(int socket) noexcept {
+  const int on = 1;
+  (void)::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 IoOutcome send_some(int socket, std::span<iovec> parts, bool more) noexcept {
   msghdr message{};
   message.msg_iov = parts.data();

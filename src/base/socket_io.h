@@ -31,6 +31,9 @@ struct FileRange {
   std::uint64_t count = 0;
 };
 
+/// Sends what MSG_MORE has held back (tcp(7), TCP_NODELAY). Does nothing on other sockets.
+void push_held_bytes(int socket) noexcept;
+
 /// sendmsg(2). `more` = MSG_MORE: more follows at once, hold a partial segment back.
 IoOutcome send_some(int socket, std::span<iovec> parts, bool more) noexcept;
 

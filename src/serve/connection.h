@@ -148,6 +148,7 @@ class Connection final : public ConnectionHook,
   bool linger_ = false;         // the client may still be sending
   bool end_is_close_ = false;   // only the end of the connection ends this body
   bool body_given_ = false;     // the source said kEnd, and it was put
+  bool held_ = false;           // the source promised more, so the last segment may be held back
   bool continue_owed_ = false;  // the client waits for 100 Continue
   bool request_has_body_ = false;
   bool request_body_done_ = true;

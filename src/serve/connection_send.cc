@@ -78,6 +78,7 @@ void Connection::begin_response(int status, const http::FieldList& fields) {
   timed_out_ = false;
   keep_alive_ = decide_keep_alive();
   body_given_ = false;
+  held_ = false;
   body_end_ = BodyEnd::kComplete;
   source_error_ = {};
   const bool body_allowed = may_have_body(status);
@@ -183,7 +184,9 @@ Connection::Step Connection::send_some() {
       case FramedOutput::Status::kFileEnded: source_error_ = Errc::kTruncated; return Step::kBroken;
       case FramedOutput::Status::kFailed: source_error_ = output_.error(); return Step::kBroken;
     }
+    if (step == Step::kPending && std::exchange(held_, false)) push_held_bytes(stream_.fd());
     if (step != Step::kDone) return step;
+    held_ = more;
     if (body_given_) return Step::kDone;
     if (turn_left == 0) return Step::kTurn;
   }

@@ -14,8 +14,6 @@
 // One thread, which polls for requests and commands: a request that waits is an entry in a list, so
 // any number of them may wait and nobody sleeps. Names that the kernel has looked up, and what it
 // has read of an open file, it keeps: the first time is slow. The source must not change meanwhile.
-#define FUSE_USE_VERSION 35
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>

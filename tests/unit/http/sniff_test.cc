@@ -111,6 +111,7 @@ TEST(Sniff, F9TextAndBinaryData) {
        kDefaultMediaType},
       {"Json", "{\"a\": 1}", kText},
       {"ShellScript", "#!/bin/sh\n", kText},
+      {"TextThatBeginsLikeATag", "ID3 tags\n", kText},
   };
   expect_types(kCases);
   for (int byte = 0; byte < 0x20; ++byte) {
@@ -163,7 +164,6 @@ TEST(Sniff, F9AudioAndVideo) {
        "audio/aiff"},
       {"FormOfAnother", "FORM\0\0\0\x24ILBMBMHD"sv, kDefaultMediaType},
       {"Mp3WithTag", "ID3\4\0\0\0\0\0\0"sv, "audio/mpeg"},
-      {"TextThatBeginsLikeATag", "ID3 tags\n", kText},
       {"Ogg", "OggS\0\2\0\0"sv, "application/ogg"},
       {"Flac", "fLaC\0\0\0\x22"sv, "audio/flac"},
       {"Midi", "MThd\0\0\0\6\0\1"sv, "audio/midi"},

@@ -119,6 +119,22 @@ TEST_F(SourceTest, L1_NothingIsHeldBackForWhatMayComeLate) {
   }
 }
 
+// A part of a file may turn out not to be in memory. Over TCP, which holds such bytes for 200 ms.
+TEST_F(SourceTest, L1_NothingIsHeldBackWhereMoreWasPromisedAndDoesNotCome) {
+  for (const Framing framing : kFramings) {
+    const auto source = answer_with(size_for(framing));
+    source->gives("The").gives(" whole").pends_all_the_same().gives(std::string(kBody.substr(9)));
+    Client client = connect_tcp();
+    client.send(request_for(framing));
+    settle();
+    ASSERT_TRUE(source->is_awaited());
+    EXPECT_EQ(client.answer().body, kBody.substr(0, 9));
+    source->go_on();
+    settle();
+    EXPECT_EQ(client.answer().body, kBody);
+  }
+}
+
 TEST_F(SourceTest, L4_AnEndThatComesLateIsAnEnd) {
   for (const Framing framing : kFramings) {
     const auto source = answer_with(size_for(framing));

@@ -43,6 +43,10 @@ class SourceScript {
   /// Nothing more until the test says go_on().
   SourceScript& pends() {
     catch_up();
+    return pends_all_the_same();
+  }
+  /// The same, after a piece that promised more at once.
+  SourceScript& pends_all_the_same() {
     const Piece piece{.kind = Piece::Kind::kPending};
     steps_.push_back({Step::Kind::kPending, piece, {}});
     return *this;
