@@ -105,6 +105,8 @@ def test_F5_the_cache_leaves_descriptors_to_requests(narrow):
         assert (response.status, response.body) == (200, b"%d" % number)
 
 
+@pytest.mark.skipif("undefined" in os.environ.get("MIDSTREAM_SANITIZE", ""),
+                    reason="UBSan needs a pipe to look at objects, and takes them for wrong ones without")
 def test_F5_without_descriptors_the_cache_gives_up_its_own(narrow):
     kept = DESCRIPTORS // 4
     clients = [narrow.connect()]

