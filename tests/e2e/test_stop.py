@@ -37,6 +37,8 @@ def test_stop_without_work_ends_at_once(launch, number):
     assert site.wait_exit(5) == 0
 
 
+@pytest.mark.skipif("thread" in os.environ.get("MIDSTREAM_SANITIZE", ""),
+                    reason="ThreadSanitizer hands signals on late, and about once in 600 starts not at all")
 def test_stop_right_behind_the_ready_line(launch):
     """Whoever has been told that it listens may stop it."""
     for _ in range(10):
