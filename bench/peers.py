@@ -44,6 +44,36 @@ class Peers:
         command = [self._midstream, "serve", self.files, "--listen", "127.0.0.1:0", "--threads", "1"]
         return Server(name, [*command, "--access-log", access_log, *options], log=self._work / "midstream.log")
 
+    def midstream_configured(self):
+        """With what a site has: virtual hosts, routes, rules for fields, siblings looked for, a JSON log."""
+        if not self.has_midstream:
+            return None
+        config = self._work / "midstream.toml"
+        log = self.files.parent / "access.json"
+        log.unlink(missing_ok=True)
+        config.write_text(
+            f"""threads = 1
+access_log = {{file = "{log}", format = "json"}}
+[[listen]]
+address = "127.0.0.1:0"
+[[site]]
+hosts = ["other.example"]
+[[site.route]]
+answer = {{}}
+[[site]]
+hosts = ["127.0.0.1"]
+[[site.route]]
+path = "/other"
+answer = {{}}
+[[site.route]]
+path = "/"
+files = {{root = "{self.files}", precompressed = ["br", "gzip"]}}
+headers = {{set = {{Cache-Control = "max-age=60"}}}}
+"""
+        )
+        return Server("midstream, configured", [self._midstream, "run", "--config", config],
+                      log=self._work / "midstream.log")
+
     def floor(self, mode, file):
         return Server(f"floor {mode}", [self.tool("floor"), mode, "0", self.files / file])
 

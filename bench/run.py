@@ -117,6 +117,7 @@ class Bench:
                 lambda: self.peers.floor("sendfile", "4k.bin"),
                 self.peers.midstream,
                 lambda: self.peers.midstream("midstream, access log", access_log=log),
+                self.peers.midstream_configured,
                 self.peers.nginx,
                 self.peers.h2o,
             )
@@ -130,6 +131,7 @@ class Bench:
         row("midstream", "nginx", below=1)
         row("midstream", "h2o", below=1)
         row("midstream, access log", "midstream", at_most=1.08)
+        row("midstream, configured", "midstream", at_most=1.08)
         for name in ("nginx", "h2o", "floor sendfile"):
             row(name, "floor writev")
 

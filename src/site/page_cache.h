@@ -20,9 +20,8 @@ enum class Reads : std::uint8_t {
 /// How the file open as `fd` can be read. At most two system calls that do not wait.
 [[nodiscard]] Reads how_it_reads(int fd) noexcept;
 
-/// Asks one byte in every 128 KiB, the unit of the kernel's readahead, and the last one: what lies
-/// between may be missing after the kernel reclaimed single pages. Never waits. preadv2(2),
-/// RWF_NOWAIT.
+/// Asks one byte in every 512 KiB, and the last one: what lies between may be missing where the
+/// kernel reclaimed single pages. Never waits. preadv2(2), RWF_NOWAIT.
 [[nodiscard]] bool is_in_page_cache(const FileRange& range) noexcept;
 
 /// Reads the range into the page cache. Waits for the disk: for the threads of a DiskPool. Errors:
